@@ -1,0 +1,12 @@
+//! slotway-protocol decides; it never acts.
+//!
+//! Every item is a value, a function or a state machine over bytes that somebody else read. There
+//! is no runtime, clock, socket, file, environment or random number in this crate: time and
+//! randomness are arguments, so that any run can be repeated.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod node;
+mod slot;
+
+pub use node::{NodeAddr, NodeAddrError, NodeId};
+pub use slot::{Slot, hash_tag};
