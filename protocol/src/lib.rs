@@ -5,8 +5,17 @@
 //! randomness are arguments, so that any run can be repeated.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod command;
+mod encode;
 mod node;
+mod number;
+mod reply;
 mod slot;
+mod value;
 
+pub use command::{Command, CommandBuf, CommandTooLong};
+pub use encode::{encode_command, encoded_len};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
+pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 pub use slot::{Slot, hash_tag};
+pub use value::Value;
