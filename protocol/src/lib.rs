@@ -10,6 +10,7 @@ mod encode;
 mod node;
 mod number;
 mod reply;
+mod request;
 mod slot;
 mod value;
 
@@ -17,5 +18,6 @@ pub use command::{Command, CommandBuf, CommandTooLong};
 pub use encode::{encode_command, encoded_len};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
+pub use request::{Login, RequestError, RequestLimits, RequestScan, RequestScanner};
 pub use slot::{Slot, hash_tag};
 pub use value::Value;
