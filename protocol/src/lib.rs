@@ -9,6 +9,8 @@ mod command;
 mod encode;
 mod node;
 mod number;
+mod order;
+mod pipeline;
 mod reply;
 mod request;
 mod slot;
@@ -17,6 +19,10 @@ mod value;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use encode::{encode_command, encoded_len};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
+pub use order::{Earlier, Sequence, SlotOrder, Turn};
+pub use pipeline::{
+    Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, Progress, UnexpectedReply, UnitId,
+};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 pub use request::{Login, RequestError, RequestLimits, RequestScan, RequestScanner};
 pub use slot::{Slot, hash_tag};
