@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, num::NonZeroU16, ops::Range};
 
+use crate::Progress;
+
 /// The requests on one connection, from the write buffer to the reply.
 ///
 /// The shell appends the bytes of a unit to its write buffer and [`push`](Self::push)es a ticket
@@ -84,19 +86,6 @@ pub enum Answered<T> {
     },
     /// Nobody wants it any more.
     Dropped,
-}
-
-/// How far a unit had got when its connection was lost.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Progress {
-    /// No byte of it was given to the socket.
-    Unsent,
-    /// A part was. Servers run whole requests only, so it was not run.
-    PartlySent,
-    /// All of it was, so it may have run.
-    Sent,
-    /// The reply had begun to come, so it was run.
-    ReplyStarted,
 }
 
 /// What became of a unit that nobody waits for any more.
@@ -216,7 +205,7 @@ impl<T> Pipeline<T> {
         self.units.drain(..).filter_map(move |unit| {
             let started = std::mem::take(&mut begun);
             let progress = if unit.bytes.start >= written {
-                Progress::Unsent
+                Progress::NotSent
             } else if unit.bytes.end > written {
                 Progress::PartlySent
             } else if started && unit.replies == 1 {
@@ -307,13 +296,13 @@ mod tests {
 
     #[test]
     fn a_lost_connection_tells_how_far_each_unit_got() {
-        use Progress::{PartlySent, ReplyStarted, Sent, Unsent};
+        use Progress::{NotSent, PartlySent, ReplyStarted, Sent};
         let units = [('a', 10), ('b', 10), ('c', 10), ('d', 10)];
         let mut one = pipeline(&units);
         one.wrote(25);
         assert_eq!(
             lost(&mut one, false),
-            [('a', Sent), ('b', Sent), ('c', PartlySent), ('d', Unsent)]
+            [('a', Sent), ('b', Sent), ('c', PartlySent), ('d', NotSent)]
         );
         let mut two = pipeline(&units[..2]);
         two.wrote(20);
