@@ -37,5 +37,8 @@ pub use retry::{
 };
 pub use slot::{Slot, hash_tag};
 pub use table::{Moved, Node, SlotTable};
-pub use topology::{Health, NodeInfo, Shard, SlotMove, SlotRange, Topology, TopologyError};
+pub use topology::{
+    Freshness, Health, NodeInfo, Origin, Shard, SlotMove, SlotRange, Topology, TopologyError,
+    Transport,
+};
 pub use value::Value;
