@@ -1,7 +1,7 @@
 //! One run: a model cluster, sessions that use it, and between them the parts of the crate, joined
 //! as a client joins them.
 
-use std::{collections::BTreeMap, num::NonZeroU16, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU16};
 
 use slotway_protocol::{
     Answered, Earlier, NodeAddr, Progress, Redirect, RedirectLimits, Sequence, SlotTable, Turn,
