@@ -41,7 +41,7 @@ fn decode(bytes: &[u8]) -> Result<Value, ReplyError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn any_split_of_the_bytes_gives_the_same_replies(

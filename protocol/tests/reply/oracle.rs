@@ -95,7 +95,7 @@ fn unordered(mut list: Vec<String>) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(300) })]
 
     #[test]
     fn redis_protocol_reads_the_same(sample in sample()) {
