@@ -1,4 +1,5 @@
 //! Real clusters of every server version, and what tests do to them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{collections::HashSet, time::Duration};
 
