@@ -51,7 +51,7 @@ impl LocalCluster {
         self.launch(node)?;
         node.answering(&self.door).await?;
         let what = format!("{} to be back", node.addr());
-        self.wait_for(&what, form::DEADLINE, async || {
+        self.wait_for(&what, form::DEADLINE, || async {
             node.check_alive()?;
             self.is_settled(index).await
         })
@@ -91,7 +91,7 @@ impl LocalCluster {
         admin.ask(&["CLUSTER", "FAILOVER"]).await?;
         let id = self.node(replica).id();
         let what = format!("{} to be promoted", self.node(replica).addr());
-        self.wait_for(&what, form::DEADLINE, async || {
+        self.wait_for(&what, form::DEADLINE, || async {
             let views = self.views().await?;
             Ok(views.iter().all(|view| view.node(id).is_some_and(|node| node.is_primary)))
         })
@@ -100,11 +100,11 @@ impl LocalCluster {
     }
 
     /// Waits until `condition` holds; asks it anew every few milliseconds.
-    pub async fn wait_for(
+    pub async fn wait_for<F: Future<Output = Result<bool, Error>>>(
         &self,
         what: &str,
         deadline: Duration,
-        mut condition: impl AsyncFnMut() -> Result<bool, Error>,
+        mut condition: impl FnMut() -> F,
     ) -> Result<(), Error> {
         let end = Instant::now() + deadline;
         loop {
