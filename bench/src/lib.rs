@@ -88,7 +88,8 @@ pub fn measure(rounds: usize, subjects: &mut [Subject<'_>]) -> Vec<Row> {
 
 /// Writes `target/bench/<name>.json` and returns where that is.
 pub fn save(name: &str, rows: &[Row]) -> io::Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let workspace =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
     let folder = workspace.join("target/bench");
     fs::create_dir_all(&folder)?;
     let file = folder.join(name).with_extension("json");

@@ -5,19 +5,37 @@
 //! randomness are arguments, so that any run can be repeated.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backoff;
 mod command;
 mod encode;
 mod node;
 mod number;
+mod order;
+mod pipeline;
+mod redirect;
 mod reply;
 mod request;
+mod retry;
 mod slot;
+mod table;
+mod topology;
 mod value;
 
+pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use encode::{encode_command, encoded_len};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
+pub use order::{Earlier, Sequence, SlotOrder, Turn};
+pub use pipeline::{
+    Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, UnexpectedReply, UnitId,
+};
+pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 pub use request::{Login, RequestError, RequestLimits, RequestScan, RequestScanner};
+pub use retry::{
+    Delivery, Evidence, Mishap, Progress, RetryClass, Verdict, aborted, unknown_outcome,
+};
 pub use slot::{Slot, hash_tag};
+pub use table::{Moved, Node, SlotTable};
+pub use topology::{Health, NodeInfo, Shard, SlotMove, SlotRange, Topology, TopologyError};
 pub use value::Value;

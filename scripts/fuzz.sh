@@ -1,0 +1,35 @@
+#!/bin/sh
+# Fuzzes each target for some seconds: scripts/fuzz.sh [SECONDS] [TARGET...]
+#
+# The targets are built with the coverage that libFuzzer needs by flags that stable Rust has, so no
+# nightly toolchain and no cargo-fuzz is needed. Overflow checks and debug assertions are on. What is
+# found stays in protocol/fuzz/artifacts; new inputs of interest join the corpus in
+# target/fuzz/corpus, and the kept one in protocol/fuzz/corpus is only read.
+set -eu
+cd "$(dirname "$0")/.."
+
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+targets=${*:-$(find protocol/fuzz/fuzz_targets -name '*.rs' -exec basename {} .rs \;)}
+
+# libfuzzer-sys compiles libFuzzer itself, which is C++.
+scripts/prepare.sh cargo cc c++
+
+flags="-C passes=sancov-module -C llvm-args=-sanitizer-coverage-level=4"
+flags="$flags -C llvm-args=-sanitizer-coverage-inline-8bit-counters"
+flags="$flags -C llvm-args=-sanitizer-coverage-pc-table"
+flags="$flags -C llvm-args=-sanitizer-coverage-trace-compares"
+flags="$flags -C codegen-units=1 -C debug-assertions -C overflow-checks --cfg fuzzing"
+host=$(rustc -vV | sed -n 's/^host: //p')
+
+# A target triple keeps the flags away from build scripts.
+RUSTFLAGS=$flags cargo build --release --locked --manifest-path protocol/fuzz/Cargo.toml \
+    --target "$host" --target-dir target/fuzz
+
+for target in $targets; do
+    printf '\nfuzz: %s for %s s\n' "$target" "$seconds"
+    mkdir -p "target/fuzz/corpus/$target" "protocol/fuzz/artifacts/$target" "protocol/fuzz/corpus/$target"
+    "target/fuzz/$host/release/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 \
+        -print_final_stats=1 -artifact_prefix="protocol/fuzz/artifacts/$target/" \
+        "target/fuzz/corpus/$target" "protocol/fuzz/corpus/$target"
+done
