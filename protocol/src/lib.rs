@@ -8,11 +8,14 @@
 mod backoff;
 mod command;
 mod encode;
+mod handshake;
 mod node;
 mod number;
+mod quote;
 mod redirect;
 mod reply;
 mod retry;
+mod secret;
 mod slot;
 mod table;
 mod topology;
@@ -21,12 +24,16 @@ mod value;
 pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use encode::{encode_command, encoded_len};
+pub use handshake::{
+    Access, Greeting, Handshake, HandshakeError, HandshakeStep, Login, Negotiated, Protocol,
+};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 pub use retry::{
     Delivery, Evidence, Mishap, Progress, RetryClass, Verdict, aborted, unknown_outcome,
 };
+pub use secret::Secret;
 pub use slot::{Slot, hash_tag};
 pub use table::{Moved, Node, SlotTable};
 pub use topology::{
