@@ -256,6 +256,166 @@ fn an_error_is_quoted_and_nonsense_is_named() {
     }
 }
 
+#[track_caller]
+fn check_nodes(lines: &[&str], expected: Result<&[&str], TopologyError>) {
+    let text = lines.join("\n").replace("ID", &"a".repeat(39));
+    let got = Topology::from_nodes(&bulk(text), &origin());
+    let got = got.map(|topology| outline(&topology));
+    let expected = expected.map(|lines| lines.iter().map(ToString::to_string).collect());
+    assert_eq!(got, expected, "{lines:?}");
+}
+
+#[test]
+fn an_address_is_read_in_every_form_that_servers_write() {
+    for (address, expected) in [
+        ("10.0.0.1:6379", "10.0.0.1:6379"),
+        ("10.0.0.1:6379@16379", "10.0.0.1:6379"),
+        ("::1:6379@16379", "[::1]:6379"),
+        ("[fd00::1]:6379@16379", "[fd00::1]:6379"),
+        (":6379@16379", "10.9.8.7:6379"),
+        ("0.0.0.0:6380@16379", "10.9.8.7:6380"),
+        ("?:6379@16379", "nowhere"),
+        ("10.0.0.1:0@16379", "10.0.0.1:6379"),
+        ("10.0.0.1:7000@16379,name.example", "10.0.0.1:7000"),
+        ("10.0.0.1:7000@16379,,shard-id=b", "10.0.0.1:7000"),
+        ("10.0.0.1:7001@1,,nodename=n,tcp-port=7000,tls-port=7001", "10.0.0.1:7000"),
+    ] {
+        let line = format!("ID1 {address} master - 0 0 1 connected 7");
+        check_nodes(&[&line], Ok(&[&format!("7-7: {expected}")]));
+    }
+    check_nodes(
+        &["ID1 10.0.0.1:7000@1 master,noaddr - 0 0 1 disconnected 7"],
+        Ok(&["7-7: nowhere"]),
+    );
+}
+
+#[test]
+fn a_node_without_a_place_is_kept_apart() {
+    check_nodes(
+        &[
+            "ID1 a:1@1 myself,master - 0 0 1 connected 0-16383",
+            "ID2 a:2@1 slave ID1 0 0 1 connected",
+            "ID3 a:3@1 slave ID9 0 0 1 connected",
+            "ID4 a:4@1 slave,fail? ID1 0 0 1 connected",
+            "ID5 a:5@1 noflags - 0 0 1 connected",
+        ],
+        Ok(&["0-16383: a:1, a:2, a:4 Suspected"]),
+    );
+}
+
+#[test]
+fn a_view_with_any_fault_is_refused_whole() {
+    let line = |rest: &str| format!("ID1 a:1@1 master - 0 0 {rest}");
+    for (rest, error) in [
+        ("1 connected 16384", TopologyError::BadRange(16_384, 16_384)),
+        ("1 connected 0-16384", TopologyError::BadRange(0, 16_384)),
+        ("1 connected 5-3", TopologyError::BadRange(5, 3)),
+        ("1 connected 0-5 5-9", TopologyError::Overlap(Slot::new(5).unwrap())),
+        ("1", TopologyError::Malformed("a line is too short")),
+        ("x connected", TopologyError::Malformed("an epoch is not a number")),
+        ("1 connected 1-2-3", TopologyError::Malformed("a slot is not a number")),
+        ("1 connected -1", TopologyError::Malformed("a slot is not a number")),
+        ("1 connected [5->-x]", TopologyError::Malformed("an id has not 40 digits")),
+        (
+            "1 connected [16384->-ID2]",
+            TopologyError::Malformed("a moving slot is not [slot->-id] or [slot-<-id]"),
+        ),
+    ] {
+        check_nodes(&[&line(rest)], Err(error));
+    }
+    let twice = line("1 connected");
+    check_nodes(&[&twice, &twice], Err(TopologyError::Malformed("a node is named twice")));
+    check_nodes(
+        &["ID1 a:70000@1 master - 0 0 1 connected"],
+        Err(TopologyError::Malformed("an address is not host:port")),
+    );
+    check_nodes(
+        &["ID1 a\u{7f}:7@1 master - 0 0 1 connected"],
+        Err(TopologyError::Malformed("a host is neither a name nor an address")),
+    );
+}
+
+#[test]
+fn a_view_of_too_many_nodes_is_refused_while_it_is_read() {
+    let line = |number| format!("{number:040x} a:1@1 slave {number:040x} 0 0 0 connected\n");
+    let with = |count: usize| {
+        let text: String = (0..count).map(line).collect();
+        Topology::from_nodes(&bulk(text), &origin()).map(|topology| topology.unplaced.len())
+    };
+    assert_eq!(with(Topology::NODES_MAX), Ok(Topology::NODES_MAX));
+    assert_eq!(with(Topology::NODES_MAX + 1), Err(TopologyError::TooManyNodes));
+}
+
+#[test]
+fn a_thousand_nodes_and_a_range_for_every_slot_are_read_in_every_form() {
+    let shard = |number: u16| Shard {
+        primary: Some(NodeInfo {
+            id: Some(id(number.into())),
+            ..NodeInfo::at(NodeAddr::new("a", number + 1))
+        }),
+        slots: Slot::all()
+            .filter(|slot| slot.number() % 1000 == number)
+            .map(SlotRange::from)
+            .collect(),
+        epoch: Some(1),
+        ..Shard::default()
+    };
+    let topology =
+        Topology { shards: (0..1000).map(shard).collect(), epoch: Some(1), ..Topology::default() };
+    let nodes = Topology::from_nodes(&bulk(as_nodes(&topology).join("\n")), &origin()).unwrap();
+    assert_eq!(nodes, topology);
+    let bare = without_epochs(topology.clone());
+    assert_eq!(Topology::from_shards(&as_shards(&topology), &origin()).as_ref(), Ok(&bare));
+    assert_eq!(Topology::from_slots(&as_slots(&topology), &origin()).as_ref(), Ok(&bare));
+    let table = SlotTable::new(topology).unwrap();
+    for slot in Slot::all() {
+        let port = table.owner(slot).unwrap().addr().unwrap().port();
+        assert_eq!(port, slot.number() % 1000 + 1);
+    }
+}
+
+#[test]
+fn one_stale_node_undoes_nothing_that_others_know() {
+    // Slot 200 went from the first shard to the second, under epoch 7; one node has not heard.
+    let stale = nodes("redis-7.0-migrating");
+    let known = nodes("redis-7.0-failed");
+    let mut ahead = stale;
+    // It even knows of a failover elsewhere that nobody else has heard of.
+    ahead.shards[2].epoch = Some(9);
+    ahead.epoch = Some(9);
+    for views in [[ahead.clone(), known.clone()], [known, ahead]] {
+        let newest = Topology::newest(views.to_vec()).unwrap();
+        assert_eq!(
+            outline(&newest),
+            [
+                "0-199 201-5460: 127.0.0.1:21300, 127.0.0.1:21303",
+                "200-200 5461-10922: 127.0.0.1:21301, 127.0.0.1:21304",
+                "10923-16383: 127.0.0.1:21302, 127.0.0.1:21305",
+            ]
+        );
+        assert_eq!(newest.epoch, Some(9));
+    }
+}
+
+#[test]
+fn views_without_epochs_are_judged_by_what_they_cover_and_how_many_agree() {
+    let full = shards("redis-7.0-plain");
+    let empty = shards("redis-7.0-alone");
+    let moved = shards("redis-7.0-failed");
+    let newest = |views: &[&Topology]| {
+        let views = views.iter().copied().cloned().collect();
+        outline(&Topology::newest(views).unwrap())
+    };
+    assert_eq!(newest(&[&empty, &full]), outline(&full));
+    assert_eq!(newest(&[&moved, &full, &full]), outline(&full));
+    assert_eq!(newest(&[&moved, &full, &moved]), outline(&moved));
+    // An epoch from CLUSTER INFO outweighs any number of others; it cannot outweigh slots.
+    let told = moved.clone().with_epoch(7);
+    assert_eq!(newest(&[&full, &told, &full]), outline(&moved));
+    assert_eq!(newest(&[&empty.with_epoch(99), &full]), outline(&full));
+    assert_eq!(Topology::newest(Vec::new()), None);
+}
+
 // Any cluster, written in all three forms.
 
 fn id(number: usize) -> NodeId {

@@ -7,7 +7,7 @@ use super::{
     draft::{Draft, NodeKey},
     origin::{port, text},
 };
-use crate::{NodeId, Value};
+use crate::{NodeId, Value, quote::quoted};
 
 impl Topology {
     /// The view in an answer to CLUSTER SLOTS, RESP2 or RESP3.
@@ -56,8 +56,7 @@ impl Topology {
 /// The elements of an answer, unless it is an error.
 pub(super) fn elements(answer: &Value) -> Result<&[Value], TopologyError> {
     if let Some(error) = answer.as_error() {
-        let text = String::from_utf8_lossy(&error[..error.len().min(200)]);
-        return Err(TopologyError::Refused(text.escape_debug().to_string()));
+        return Err(TopologyError::Refused(quoted(error)));
     }
     answer.as_elements().ok_or(TopologyError::Malformed("it is not a list"))
 }
