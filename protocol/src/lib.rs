@@ -37,7 +37,7 @@ pub use pipeline::{
 };
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
-pub use request::{Login, RequestError, RequestLimits, RequestScan, RequestScanner};
+pub use request::{LoginState, RequestError, RequestLimits, RequestScan, RequestScanner};
 pub use retry::{
     Delivery, Evidence, Mishap, Progress, RetryClass, Verdict, aborted, unknown_outcome,
 };

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use slotway_protocol::{
-    Login, RequestError, RequestLimits, RequestScan, RequestScanner, encode_command,
+    LoginState, RequestError, RequestLimits, RequestScan, RequestScanner, encode_command,
 };
 
 /// Small, so that short inputs reach them.
@@ -13,7 +13,7 @@ const LIMITS: RequestLimits = RequestLimits {
     args_max: 20,
     inline_max: 100,
     request_max: 1_000,
-    login: Login::Done,
+    login: LoginState::Done,
 };
 
 fuzz_target!(|input: &[u8]| {
