@@ -202,7 +202,7 @@ fn fold(
         let place = lists.iter_mut().map(|list| list.next()?).collect::<Option<Vec<_>>>()?;
         fold_one(place.into_iter(), combine, out)?;
     }
-    Some(())
+    lists.iter_mut().all(|list| list.next().is_none()).then_some(())
 }
 
 fn fold_one<'a>(
