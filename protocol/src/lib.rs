@@ -7,12 +7,15 @@
 
 mod backoff;
 mod command;
+mod command_table;
 mod encode;
 mod handshake;
+mod merge;
 mod node;
 mod number;
 mod order;
 mod pipeline;
+mod plan;
 mod quote;
 mod redirect;
 mod reply;
@@ -20,29 +23,40 @@ mod request;
 mod retry;
 mod secret;
 mod slot;
+mod spec;
 mod table;
 mod topology;
 mod value;
 
 pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
+pub use command_table::{CommandTable, CommandTableError, UnknownCommand};
 pub use encode::{encode_command, encoded_len};
 pub use handshake::{
     Access, Greeting, Handshake, HandshakeError, HandshakeStep, Login, Negotiated, Protocol,
 };
+pub use merge::{Merge, Merger};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
 pub use order::{Earlier, Sequence, SlotOrder, Turn};
 pub use pipeline::{
     Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, UnexpectedReply, UnitId,
 };
+pub use plan::{
+    Audience, CrossSlot, CursorTooLarge, KeyInSlot, Part, Pin, Plan, PlanRules, Refusal,
+    ScanCursor, ScanReplyError, SessionCommand, Split, UnknownName,
+};
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 pub use request::{LoginState, RequestError, RequestLimits, RequestScan, RequestScanner};
 pub use retry::{
-    Delivery, Evidence, Mishap, Progress, RetryClass, Verdict, aborted, unknown_outcome,
+    Delivery, Evidence, Mishap, Progress, Repeats, RetryClass, Verdict, aborted, unknown_outcome,
 };
 pub use secret::Secret;
 pub use slot::{Slot, hash_tag};
+pub use spec::{
+    Arity, Categories, CommandFlags, CommandSpec, Key, KeyBegin, KeyFind, KeyFlags, KeySpec, Keys,
+    KeysError, RequestPolicy, ResponsePolicy,
+};
 pub use table::{Moved, Node, SlotTable};
 pub use topology::{
     Freshness, Health, NodeInfo, Origin, Shard, SlotMove, SlotRange, Topology, TopologyError,

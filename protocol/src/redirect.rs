@@ -433,7 +433,7 @@ mod tests {
 
     #[track_caller]
     fn check(error: &str, expected: Step) {
-        for class in [RetryClass::Read, RetryClass::Write, RetryClass::Never] {
+        for class in [RetryClass::Read, RetryClass::Idempotent, RetryClass::Never] {
             assert_eq!(judged(class, error), expected, "{class:?} after {error:?}");
         }
     }
@@ -458,7 +458,7 @@ mod tests {
 
     #[test]
     fn a_fresh_view_that_knows_the_node_or_another_owner_settles_it() {
-        let mut redirect = follow(RetryClass::Write);
+        let mut redirect = follow(RetryClass::Never);
         let old = table(1);
         assert_eq!(
             redirect.handle_notice(notice("MOVED 42 10.0.0.1:9"), &addr(1), now(&old, 0)),
@@ -528,7 +528,7 @@ mod tests {
 
     #[test]
     fn try_again_stays_where_ask_led() {
-        let (table, mut redirect) = (table(1), follow(RetryClass::Write));
+        let (table, mut redirect) = (table(1), follow(RetryClass::Never));
         redirect.handle_notice(notice("ASK 42 10.0.0.1:3"), &addr(1), now(&table, 0));
         for _ in 0..9 {
             let step = redirect.handle_notice(notice("TRYAGAIN"), &addr(3), now(&table, 0));
@@ -538,7 +538,7 @@ mod tests {
 
     #[test]
     fn what_does_not_pass_is_delivered_as_the_node_said_it() {
-        let (table, mut redirect) = (table(1), follow(RetryClass::Write));
+        let (table, mut redirect) = (table(1), follow(RetryClass::Never));
         for error in ["TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "NOAUTH", "BUSY"] {
             let step = redirect.handle_notice(notice(error), &addr(1), now(&table, 5000));
             assert_eq!(step, Step::Deliver, "{error}");
@@ -550,7 +550,7 @@ mod tests {
 
     #[test]
     fn redirects_are_followed_five_times() {
-        let (table, mut redirect) = (table(1), follow(RetryClass::Write));
+        let (table, mut redirect) = (table(1), follow(RetryClass::Never));
         for hop in 0..5 {
             let (from, to) = if hop % 2 == 0 { (1, 3) } else { (3, 1) };
             let moved = notice(&format!("MOVED 42 10.0.0.1:{to}"));
@@ -612,7 +612,7 @@ mod tests {
 
     #[test]
     fn a_slot_without_an_owner_is_held_and_then_named() {
-        let (nobody, mut redirect) = (table(9), follow(RetryClass::Write));
+        let (nobody, mut redirect) = (table(9), follow(RetryClass::Never));
         assert_eq!(redirect.handle_unreachable(now(&nobody, 0)), refresh(10));
         let step = redirect.clone().handle_topology(now(&table(1), 100));
         assert_eq!(step, send(Target::Owner, 0, Learn::Nothing));
@@ -673,7 +673,7 @@ mod tests {
                 "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "NOAUTH", "BUSY",
                 "ERR max number of clients reached", "CLUSTERDOWN",
             ];
-            let class = if script { RetryClass::Script } else { RetryClass::Write };
+            let class = if script { RetryClass::Script } else { RetryClass::Never };
             let (mut redirect, mut elapsed, mut hops) = (follow(class), Duration::ZERO, 0);
             let mut ended = false;
             let mut waiting = false;

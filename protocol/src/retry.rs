@@ -12,18 +12,16 @@ pub enum Delivery {
     MaybeSent,
 }
 
-/// What may be done with a request whose outcome is unknown.
+/// What it costs to run a request twice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RetryClass {
-    /// It changes nothing, and means the same on another connection: it may run any number of
-    /// times.
+    /// Nothing: it only reads, and means the same on another connection.
     Read,
-    /// It writes, and nobody said that it may run twice.
-    Write,
-    /// It writes, but leaves the same behind when it runs twice, and the user opted in to that.
+    /// What it leaves behind is the same, but its reply may differ, and what somebody else has
+    /// written in between is lost.
     Idempotent,
-    /// It must not run twice whatever the user opted in to: counters, pushes and pops, locks,
-    /// everything that blocks, every command that is not known.
+    /// Its effect doubles, or cannot be known: counters, pushes and pops, locks, everything that
+    /// blocks, every command that is not known.
     Never,
     /// A script or a function: as [`Never`](Self::Never), and its errors prove nothing, since it
     /// can write first and return any error afterwards.
@@ -32,6 +30,16 @@ pub enum RetryClass {
     Transaction,
     /// EXEC of a transaction whose WATCH lives on the connection that broke.
     WatchedTransaction,
+}
+
+/// What the user allows to run twice when it is not known whether it ran once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Repeats {
+    /// Reads.
+    #[default]
+    Reads,
+    /// Reads, and once each what is [`RetryClass::Idempotent`].
+    IdempotentToo,
 }
 
 /// How far a request came before its connection broke.
@@ -95,16 +103,19 @@ impl Verdict {
     /// What becomes of a request of this class after this mishap.
     ///
     /// Nothing that may have run is ever sent again, except what may run twice.
-    pub fn of(class: RetryClass, mishap: Mishap) -> Self {
+    pub fn of(class: RetryClass, mishap: Mishap, allowed: Repeats) -> Self {
         match mishap {
-            Mishap::Lost { progress, repeats } => Self::of_lost(class, progress, repeats),
+            Mishap::Lost { progress, repeats } => {
+                let once_more = allowed == Repeats::IdempotentToo && repeats == 0;
+                Self::of_lost(class, progress, once_more)
+            }
             Mishap::TurnedAway(evidence) => Self::of_turned_away(class, evidence),
             Mishap::Refused => Self::Deliver,
         }
     }
 
-    fn of_lost(class: RetryClass, progress: Progress, repeats: u32) -> Self {
-        use RetryClass::{Idempotent, Never, Read, Script, Transaction, WatchedTransaction, Write};
+    fn of_lost(class: RetryClass, progress: Progress, once_more: bool) -> Self {
+        use RetryClass::{Idempotent, Never, Read, Script, Transaction, WatchedTransaction};
         match (progress, class) {
             (Progress::ReplyForwarded, _) => Self::Close,
             // The watch is gone, so EXEC elsewhere would run what should be refused.
@@ -112,10 +123,10 @@ impl Verdict {
             (Progress::PartlySent, Transaction) => Self::Fail,
             (Progress::NotSent | Progress::PartlySent, _) => Self::SendAgain,
             (Progress::Sent | Progress::ReplyStarted, Read) => Self::SendAgain,
-            (Progress::Sent, Idempotent) if repeats == 0 => Self::SendAgain,
+            (Progress::Sent, Idempotent) if once_more => Self::SendAgain,
             (
                 Progress::Sent | Progress::ReplyStarted,
-                Write | Idempotent | Never | Script | Transaction | WatchedTransaction,
+                Idempotent | Never | Script | Transaction | WatchedTransaction,
             ) => Self::UnknownOutcome,
         }
     }
@@ -126,7 +137,6 @@ impl Verdict {
             (RetryClass::WatchedTransaction, _) => Self::Fail,
             (
                 RetryClass::Read
-                | RetryClass::Write
                 | RetryClass::Idempotent
                 | RetryClass::Never
                 | RetryClass::Script
@@ -162,9 +172,8 @@ pub fn aborted(node: &NodeAddr) -> String {
 mod tests {
     use super::{RetryClass as Class, *};
 
-    const CLASSES: [Class; 7] = [
+    const CLASSES: [Class; 6] = [
         Class::Read,
-        Class::Write,
         Class::Idempotent,
         Class::Never,
         Class::Script,
@@ -174,8 +183,14 @@ mod tests {
 
     /// One row: what becomes of each class, in the order of [`CLASSES`].
     #[track_caller]
-    fn check(mishap: Mishap, row: [Verdict; 7]) {
-        assert_eq!(CLASSES.map(|class| Verdict::of(class, mishap)), row, "{mishap:?}");
+    fn check(mishap: Mishap, row: [Verdict; 6]) {
+        check_allowing(Repeats::Reads, mishap, row);
+    }
+
+    #[track_caller]
+    fn check_allowing(allowed: Repeats, mishap: Mishap, row: [Verdict; 6]) {
+        let verdicts = CLASSES.map(|class| Verdict::of(class, mishap, allowed));
+        assert_eq!(verdicts, row, "{mishap:?}, {allowed:?}");
     }
 
     fn lost(progress: Progress) -> Mishap {
@@ -185,25 +200,33 @@ mod tests {
     #[test]
     fn what_did_not_run_is_sent_again() {
         use Verdict::{Fail, SendAgain as Again};
-        check(lost(Progress::NotSent), [Again, Again, Again, Again, Again, Again, Fail]);
-        check(lost(Progress::PartlySent), [Again, Again, Again, Again, Again, Fail, Fail]);
+        check(lost(Progress::NotSent), [Again, Again, Again, Again, Again, Fail]);
+        check(lost(Progress::PartlySent), [Again, Again, Again, Again, Fail, Fail]);
     }
 
     #[test]
     fn what_may_have_run_is_sent_again_only_if_it_may_run_twice() {
         use Verdict::{SendAgain as Again, UnknownOutcome as Unknown};
-        check(lost(Progress::Sent), [Again, Unknown, Again, Unknown, Unknown, Unknown, Unknown]);
-        check(
-            lost(Progress::ReplyStarted),
-            [Again, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown],
-        );
+        let reads_only = [Again, Unknown, Unknown, Unknown, Unknown, Unknown];
+        check(lost(Progress::Sent), reads_only);
+        check(lost(Progress::ReplyStarted), reads_only);
+    }
+
+    #[test]
+    fn what_the_user_allowed_is_sent_again_once() {
+        use Verdict::{SendAgain as Again, UnknownOutcome as Unknown};
+        let allowed = Repeats::IdempotentToo;
+        let reads_only = [Again, Unknown, Unknown, Unknown, Unknown, Unknown];
+        let idempotent = [Again, Again, Unknown, Unknown, Unknown, Unknown];
+        check_allowing(allowed, lost(Progress::Sent), idempotent);
+        check_allowing(allowed, lost(Progress::ReplyStarted), reads_only);
         let repeated = Mishap::Lost { progress: Progress::Sent, repeats: 1 };
-        check(repeated, [Again, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown]);
+        check_allowing(allowed, repeated, reads_only);
     }
 
     #[test]
     fn half_a_reply_is_never_followed_by_anything() {
-        check(lost(Progress::ReplyForwarded), [Verdict::Close; 7]);
+        check(lost(Progress::ReplyForwarded), [Verdict::Close; 6]);
     }
 
     #[test]
@@ -211,17 +234,14 @@ mod tests {
         use Verdict::{Fail, SendAgain as Again, UnknownOutcome as Unknown};
         check(
             Mishap::TurnedAway(Evidence::ErrorAlone),
-            [Again, Again, Again, Again, Unknown, Again, Fail],
+            [Again, Again, Again, Unknown, Again, Fail],
         );
-        check(
-            Mishap::TurnedAway(Evidence::TableAgrees),
-            [Again, Again, Again, Again, Again, Again, Fail],
-        );
+        check(Mishap::TurnedAway(Evidence::TableAgrees), [Again, Again, Again, Again, Again, Fail]);
     }
 
     #[test]
     fn any_other_error_is_the_answer() {
-        check(Mishap::Refused, [Verdict::Deliver; 7]);
+        check(Mishap::Refused, [Verdict::Deliver; 6]);
     }
 
     #[test]
@@ -233,7 +253,7 @@ mod tests {
             Progress::ReplyStarted,
             Progress::ReplyForwarded,
         ] {
-            let verdict = Verdict::of(Class::Never, lost(progress));
+            let verdict = Verdict::of(Class::Never, lost(progress), Repeats::Reads);
             let may_go_again = verdict == Verdict::SendAgain;
             assert_eq!(may_go_again, progress.delivery() == Delivery::NotSent, "{progress:?}");
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use slotway_protocol::{
-    Freshness, Learn, Mishap, Moved, Notice, Now, Origin, Progress, SlotTable, Step, Target,
-    Topology, Transport, Value, Verdict,
+    Freshness, Learn, Mishap, Moved, Notice, Now, Origin, Progress, Repeats, SlotTable, Step,
+    Target, Topology, Transport, Value, Verdict,
 };
 
 use crate::{
@@ -56,7 +56,7 @@ impl World {
             Progress::ReplyStarted | Progress::ReplyForwarded => Met::LostReplyStarted,
         });
         let class = self.requests[ticket].kind.class();
-        let verdict = Verdict::of(class, Mishap::Lost { progress, repeats: 0 });
+        let verdict = Verdict::of(class, Mishap::Lost { progress, repeats: 0 }, Repeats::Reads);
         match verdict {
             Verdict::SendAgain => self.unreachable(ticket),
             Verdict::UnknownOutcome if self.bug == Bug::ResentAfterMaybeSent => {
