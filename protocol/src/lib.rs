@@ -11,9 +11,12 @@ mod encode;
 mod handshake;
 mod node;
 mod number;
+mod order;
+mod pipeline;
 mod quote;
 mod redirect;
 mod reply;
+mod request;
 mod retry;
 mod secret;
 mod slot;
@@ -25,11 +28,16 @@ pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use encode::{encode_command, encoded_len};
 pub use handshake::{
-    Access, Greeting, Handshake, HandshakeError, HandshakeStep, Login, Negotiated, Protocol,
+    Access, Credentials, Greeting, Handshake, HandshakeError, HandshakeStep, Negotiated, Protocol,
 };
 pub use node::{NodeAddr, NodeAddrError, NodeId};
+pub use order::{Earlier, Sequence, SlotOrder, Turn};
+pub use pipeline::{
+    Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, UnexpectedReply, UnitId,
+};
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
+pub use request::{Login, RequestError, RequestLimits, RequestScan, RequestScanner};
 pub use retry::{
     Delivery, Evidence, Mishap, Progress, RetryClass, Verdict, aborted, unknown_outcome,
 };

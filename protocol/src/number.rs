@@ -47,6 +47,24 @@ fn parse_magnitude(digits: &[u8]) -> Option<u64> {
     Some(value)
 }
 
+/// A canonical number below a thousand million and the CRLF behind it: its value, and how many bytes
+/// both take. `None` says only that it is not that simple.
+#[inline]
+pub(crate) fn short_number_line(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut value = match bytes.first()? {
+        digit @ b'0'..=b'9' => usize::from(digit - b'0'),
+        _ => return None,
+    };
+    for at in 1..10 {
+        match bytes.get(at)? {
+            digit @ b'0'..=b'9' if value > 0 => value = value * 10 + usize::from(digit - b'0'),
+            b'\r' if bytes.get(at + 1) == Some(&b'\n') => return Some((value, at + 2)),
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// The decimal digits of a number, without an allocation.
 pub(crate) struct Decimal {
     digits: [u8; 20],
@@ -91,6 +109,17 @@ mod tests {
         }
         check("-9223372036854775809", None);
         check("99999999999999999999999999", None);
+    }
+
+    #[test]
+    fn a_short_line_is_read_in_one_go() {
+        let read = |text: &str| short_number_line(text.as_bytes());
+        assert_eq!(read("0\r\n"), Some((0, 3)));
+        assert_eq!(read("64\r\nbody"), Some((64, 4)));
+        assert_eq!(read("999999999\r\n"), Some((999_999_999, 11)));
+        for text in ["", "6", "64\r", "64\rX", "064\r\n", "-1\r\n", "1000000000\r\n", "x\r\n"] {
+            assert_eq!(read(text), None, "short line {text:?}");
+        }
     }
 
     #[test]

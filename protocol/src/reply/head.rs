@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{ReplyError, ReplyLimits};
-use crate::number::{parse_i64, parse_u64};
+use crate::number::{parse_i64, parse_u64, short_number_line};
 
 /// What the line at the start of an element announces.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -67,7 +67,16 @@ pub(crate) fn open(
     searched: &mut usize,
     limits: &ReplyLimits,
 ) -> Result<Option<Opened>, ReplyError> {
-    let Some(&kind) = bytes.get(at) else { return Ok(None) };
+    let Some((&kind, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) else {
+        return Ok(None);
+    };
+    // Nearly every element of nearly every reply is a plain bulk.
+    if kind == b'$'
+        && let Some((len, taken)) = short_number_line(rest)
+        && len <= limits.bulk_max
+    {
+        return Ok(Some(Opened { head: Head::Blob(Blob::Bulk, len), next: at + 1 + taken }));
+    }
     let Some(text) = line(bytes, at + 1, searched, limits)? else { return Ok(None) };
     let next = text.end + 2;
     let head = classify(kind, bytes, text, limits)?;

@@ -6,6 +6,7 @@ use super::{
     ReplyError, ReplyLimits,
     head::{self, Aggregate, Blob, Head, Opened, Scalar},
 };
+use crate::number::short_number_line;
 
 /// Finds the end of each reply in the bytes of a server, without decoding it.
 ///
@@ -94,7 +95,7 @@ impl ReplyScanner {
         if self.at == 0
             && self.open.is_empty()
             && self.place == Place::Header
-            && let Some(len) = whole_small_bulk(unread, self.limits.bulk_max)
+            && let Some(len) = whole_bulk(unread, self.limits.bulk_max)
         {
             self.searched = 0;
             return Ok(ReplyScan::Complete(Reply {
@@ -254,26 +255,12 @@ enum Ended {
     Nothing,
 }
 
-/// The length of the whole bulk string at the start of `bytes`, if one of less than ten thousand
-/// bytes is there, complete and in its canonical form. Anything else takes the general way.
+/// The length of the bulk string at the start of `bytes`, if a whole one is there whose header is
+/// plain. Anything else takes the general way.
 #[inline]
-fn whole_small_bulk(bytes: &[u8], bulk_max: usize) -> Option<usize> {
-    let (&[kind, first], rest) = bytes.split_first_chunk()?;
-    if kind != b'$' || !first.is_ascii_digit() {
-        return None;
-    }
-    let mut len = usize::from(first - b'0');
-    let mut digits = 1;
-    while let Some(&digit @ b'0'..=b'9') = rest.get(digits - 1) {
-        if digits == 4 || len == 0 {
-            return None;
-        }
-        len = len * 10 + usize::from(digit - b'0');
-        digits += 1;
-    }
-    let header = 1 + digits + 2;
+fn whole_bulk(bytes: &[u8], bulk_max: usize) -> Option<usize> {
+    let [b'$', rest @ ..] = bytes else { return None };
+    let (len, header) = short_number_line(rest)?;
     let end = header + len;
-    let whole = bytes.get(..end + 2)?;
-    (len <= bulk_max && whole[header - 2..header] == *b"\r\n" && whole[end..] == *b"\r\n")
-        .then_some(end + 2)
+    (len <= bulk_max && rest.get(end..end + 2)? == b"\r\n").then_some(1 + end + 2)
 }

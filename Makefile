@@ -1,0 +1,42 @@
+# Every target works on a fresh clone of a machine that has Rust, a C compiler and Python 3. What is
+# missing beyond that is fetched into target/, or named with the line that installs it.
+
+# Options for a target: make dev ARGS="--primaries 5", make fuzz SECONDS=600.
+ARGS ?=
+SECONDS ?= 60
+export SLOTWAY_TEST_SERVERS ?= $(CURDIR)/target/servers
+
+.DEFAULT_GOAL := help
+.PHONY: help dev servers test test-docker lint bench fuzz docs
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: ## Start a real cluster of six nodes here, without Docker; ARGS are those of `slotway dev`
+	@scripts/dev.sh $(ARGS)
+
+servers: ## Get Redis 7.0, Valkey 8.1 and Valkey 9.1 for the tests, into target/servers
+	@scripts/prepare.sh python3
+	@scripts/fetch.py servers
+
+test: servers ## Run all tests that need no Docker
+	@scripts/prepare.sh cargo cc
+	cargo test --workspace --locked
+
+test-docker: ## Run the tests that need a Docker engine
+	@scripts/test-docker.sh
+
+lint: ## Check formatting, lints, docs, licences and scripts
+	@scripts/lint.sh
+
+bench: ## Measure, and write target/bench/*.json
+	@scripts/prepare.sh cargo cc
+	cargo run --release --locked --package slotway-bench --bin scan
+
+fuzz: ## Fuzz each target for SECONDS=60, from the kept corpus
+	@scripts/fuzz.sh $(SECONDS)
+
+docs: ## Build the documentation of the crates
+	@scripts/prepare.sh cargo cc
+	cargo doc --workspace --no-deps --locked
+	@echo "open target/doc/slotway_protocol/index.html"

@@ -1,0 +1,167 @@
+//! Finds a server to run, and says which one it took.
+
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::Error;
+
+/// Whose server it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Product {
+    /// valkey-server
+    Valkey,
+    /// redis-server
+    Redis,
+}
+
+/// A server's version, ordered within one product.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Version {
+    /// Such as 9 in 9.1.2
+    pub major: u16,
+    /// Such as 1 in 9.1.2
+    pub minor: u16,
+    /// Such as 2 in 9.1.2
+    pub patch: u16,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// A valkey-server or redis-server that can be started.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerBinary {
+    path: PathBuf,
+    product: Product,
+    version: Version,
+}
+
+impl ServerBinary {
+    /// The environment variable that names the server to use.
+    pub const VARIABLE: &str = "SLOTWAY_SERVER";
+
+    /// The server at `named` (a path, or a name to look for on PATH), else the one that
+    /// [`Self::VARIABLE`] names, else valkey-server or redis-server on PATH.
+    pub fn find(named: Option<&Path>) -> Result<Self, Error> {
+        let variable = env::var_os(Self::VARIABLE).filter(|value| !value.is_empty());
+        if let Some(named) = named.map(Path::to_owned).or(variable.map(PathBuf::from)) {
+            let path = if named.components().count() == 1 && !named.is_file() {
+                on_path(&named).unwrap_or(named)
+            } else {
+                named
+            };
+            return Self::at(&path);
+        }
+        ["valkey-server", "redis-server"]
+            .iter()
+            .find_map(|name| on_path(Path::new(name)))
+            .ok_or(Error::NoServer)
+            .and_then(|path| Self::at(&path))
+    }
+
+    /// The server at this path, asked for its version.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        let bad = |reason: String| Error::BadServer { path: path.to_owned(), reason };
+        let path = std::path::absolute(path).map_err(|error| bad(error.to_string()))?;
+        let output = Command::new(&path)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| bad(error.to_string()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (product, version) = parse_version(&text)
+            .ok_or_else(|| bad("`--version` names no Redis or Valkey server".into()))?;
+        if version.major < 7 {
+            return Err(bad(format!("{version} is older than 7.0")));
+        }
+        Ok(Self { path, product, version })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whose it is.
+    pub fn product(&self) -> Product {
+        self.product
+    }
+
+    /// Its version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether a node of it can announce the host it stands on.
+    pub(crate) fn has_availability_zone(&self) -> bool {
+        self.product == Product::Valkey && (self.version.major, self.version.minor) >= (8, 1)
+    }
+}
+
+impl fmt::Display for ServerBinary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.product {
+            Product::Valkey => "valkey-server",
+            Product::Redis => "redis-server",
+        };
+        write!(f, "{name} {} ({})", self.version, self.path.display())
+    }
+}
+
+fn on_path(name: &Path) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Reads `Redis server v=7.0.15 sha=..` and `Valkey server v=9.1.2 sha=..`.
+fn parse_version(text: &str) -> Option<(Product, Version)> {
+    let product = match text.split_whitespace().next()? {
+        "Valkey" => Product::Valkey,
+        "Redis" => Product::Redis,
+        _ => return None,
+    };
+    let version = text.split_whitespace().find_map(|word| word.strip_prefix("v="))?;
+    let mut numbers = version
+        .split('.')
+        .map(|part| part.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse().ok()));
+    let mut next = || numbers.next().flatten();
+    let (major, minor) = (next()?, next()?);
+    Some((product, Version { major, minor, patch: next().unwrap_or(0) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<(Product, &str)>) {
+        let got = parse_version(text).map(|(product, version)| (product, version.to_string()));
+        let expected = expected.map(|(product, version)| (product, version.to_owned()));
+        assert_eq!(got, expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_server_names_itself_and_its_version() {
+        check("Redis server v=7.0.15 sha=00000000:0 bits=64", Some((Product::Redis, "7.0.15")));
+        check("Valkey server v=9.1.2 sha=00000000:1", Some((Product::Valkey, "9.1.2")));
+        check("Valkey server v=9.0.0-rc1 sha=0", Some((Product::Valkey, "9.0.0")));
+        check("Redis server v=8.4 sha=0", Some((Product::Redis, "8.4.0")));
+        check("cat (GNU coreutils) 9.1", None);
+        check("Redis server v=x.y", None);
+        check("", None);
+    }
+
+    #[test]
+    fn a_wrong_path_is_named_with_the_reason() {
+        let error = ServerBinary::at(Path::new("/nowhere/valkey-server")).unwrap_err();
+        assert!(error.to_string().starts_with("/nowhere/valkey-server is not a server"), "{error}");
+        let error = ServerBinary::at(Path::new("/bin/sh")).unwrap_err();
+        assert!(matches!(error, Error::BadServer { .. }), "{error}");
+    }
+}
