@@ -12,7 +12,7 @@ pub struct Greeting {
     /// The protocol to ask for. A server that does not know HELLO talks RESP2.
     pub protocol: Protocol,
     /// Who logs in; nobody, if nothing is given.
-    pub login: Option<Login>,
+    pub login: Option<Credentials>,
     /// What CLIENT LIST shows as the connection's name. A server may refuse it; that is no failure.
     pub name: Option<String>,
     /// What CLIENT LIST shows as the library, and its version. As with the name.
@@ -35,7 +35,7 @@ pub enum Protocol {
 
 /// A user and a password.
 #[derive(Clone, Debug)]
-pub struct Login {
+pub struct Credentials {
     /// The user; without one, the password is that of the user `default`.
     pub user: Option<String>,
     /// The password.
@@ -325,7 +325,7 @@ mod tests {
 
     fn full() -> Greeting {
         Greeting {
-            login: Some(Login { user: Some("ann".into()), password: Secret::new("sesame") }),
+            login: Some(Credentials { user: Some("ann".into()), password: Secret::new("sesame") }),
             name: Some("slotway".into()),
             library: Some(("slotway".into(), "0.1.0".into())),
             database: 7,
@@ -462,7 +462,7 @@ mod tests {
 
     #[test]
     fn a_password_alone_is_that_of_the_default_user() {
-        let login = Some(Login { user: None, password: Secret::new("sesame") });
+        let login = Some(Credentials { user: None, password: Secret::new("sesame") });
         let greeting = Greeting { login, ..Greeting::default() };
         let (last, sent) = run(greeting, &[error("ERR unknown command"), ok()]);
         assert_eq!(sent, [["HELLO 3 AUTH default sesame"], ["AUTH sesame"]]);

@@ -33,7 +33,7 @@ pub use command::{Command, CommandBuf, CommandTooLong};
 pub use command_table::{CommandTable, CommandTableError, UnknownCommand};
 pub use encode::{encode_command, encoded_len};
 pub use handshake::{
-    Access, Greeting, Handshake, HandshakeError, HandshakeStep, Login, Negotiated, Protocol,
+    Access, Credentials, Greeting, Handshake, HandshakeError, HandshakeStep, Negotiated, Protocol,
 };
 pub use merge::{Merge, Merger};
 pub use node::{NodeAddr, NodeAddrError, NodeId};

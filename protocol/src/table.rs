@@ -181,7 +181,7 @@ impl SlotTable {
         let owner = self.owners[slot.index()];
         let same = |slot: &Slot| self.owners[slot.index()] == owner;
         let below = (0..=slot.number()).rev().filter_map(Slot::new).take_while(same);
-        let above = Slot::all().skip(slot.index()).take_while(same);
+        let above = (slot.number()..Slot::COUNT).filter_map(Slot::new).take_while(same);
         let (first, last) = (below.last().unwrap_or(slot), above.last().unwrap_or(slot));
         SlotRange::new(first, last).unwrap_or_else(|| slot.into())
     }

@@ -193,8 +193,8 @@ impl SlotRange {
     }
 
     /// Its slots, in order.
-    pub fn slots(self) -> impl ExactSizeIterator<Item = Slot> {
-        Slot::all().skip(self.first.index()).take(self.len())
+    pub fn slots(self) -> impl DoubleEndedIterator<Item = Slot> {
+        (self.first.number()..=self.last.number()).filter_map(Slot::new)
     }
 
     /// Its positions in a slot-indexed table.
