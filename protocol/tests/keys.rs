@@ -6,9 +6,9 @@ use slotway_protocol::{CommandBuf, CommandTable, KeysError};
 #[track_caller]
 fn check(line: &str, expected: Result<&[usize], KeysError>) {
     let table = CommandTable::builtin();
-    let command = CommandBuf::new(&words(line)).unwrap();
+    let command = CommandBuf::new(&words(line)).expect("a known, short command");
     let command = command.as_command();
-    let spec = table.lookup(&command).unwrap();
+    let spec = table.lookup(&command).expect("a known, short command");
     let keys = spec.keys(&command);
     let positions = keys.map(|keys| keys.iter().map(|key| key.position).collect::<Vec<_>>());
     assert_eq!(positions.as_deref(), expected.as_ref().copied(), "{line}");
@@ -141,7 +141,7 @@ proptest! {
         let command = CommandBuf::new(&words).unwrap();
         if let Ok(keys) = spec.keys(&command.as_command()) {
             prop_assert_eq!(keys.iter().count(), keys.len());
-            prop_assert_eq!(keys.is_empty(), keys.len() == 0);
+            prop_assert_eq!(keys.is_empty(), keys.iter().next().is_none());
             for key in keys.iter() {
                 prop_assert!((1..words.len()).contains(&key.position));
             }

@@ -11,7 +11,7 @@ use slotway_protocol::{
 
 fn plan(words: &[&str], rules: impl FnOnce(&CommandTable) -> PlanRules) -> Plan {
     let table = CommandTable::builtin();
-    let command = CommandBuf::new(words).unwrap();
+    let command = CommandBuf::new(words).expect("a known, short command");
     Plan::of(&command.as_command(), &table, &rules(&table))
 }
 
