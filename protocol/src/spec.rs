@@ -10,7 +10,7 @@ mod policy;
 mod retry;
 mod row;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::{command::Command, plan::Route, retry::RetryClass};
 
@@ -97,6 +97,16 @@ impl CommandSpec {
     /// rules, so the command may still go to any node to be answered.
     pub fn keys(&self, command: &Command<'_>) -> Result<Keys, KeysError> {
         keys::find(self, command)
+    }
+
+    /// Where it goes, and what becomes of the replies, in a few words for people.
+    pub fn destination(&self) -> impl fmt::Display + use<> {
+        self.route
+    }
+
+    /// Whether it may be sent again when nobody knows if it ran, in a few words for people.
+    pub fn sent_again(&self) -> &'static str {
+        self.retry.words()
     }
 
     /// Whether this command may be sent again when nobody knows if it ran.

@@ -12,7 +12,7 @@ use slotway_protocol::{
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, rest)) = bytes.split_first() else { return };
-    let class = if first % 2 == 0 { RetryClass::Write } else { RetryClass::Script };
+    let class = if first % 2 == 0 { RetryClass::Idempotent } else { RetryClass::Script };
     let limits = RedirectLimits::default();
     let mut redirect = Redirect::new(Slot::new(42), class, limits);
     let (mut table, mut elapsed) = (table(), Duration::ZERO);

@@ -202,3 +202,79 @@ fn words<'v>(
 ) -> Result<impl Iterator<Item = &'v [u8]>, CommandTableError> {
     Ok(elements(value, name)?.iter().filter_map(Value::as_bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{CommandBuf, Plan, PlanRules, ReplyLimits};
+
+    fn table(reply: &str) -> Result<CommandTable, CommandTableError> {
+        let reply = Bytes::copy_from_slice(reply.replace(' ', "\r\n").as_bytes());
+        CommandTable::of_server(&Value::decode(&reply, &ReplyLimits::default()).unwrap())
+    }
+
+    #[track_caller]
+    fn check(reply: &str, command: &[&str], keys: &[usize]) {
+        let table = table(reply).unwrap();
+        let command = CommandBuf::new(command).unwrap();
+        let spec = table.lookup(&command.as_command()).unwrap();
+        let found = spec.keys(&command.as_command()).unwrap();
+        assert_eq!(found.iter().map(|key| key.position).collect::<Vec<_>>(), keys, "{reply}");
+    }
+
+    #[test]
+    fn a_command_that_only_the_server_knows_is_added() {
+        let ten = "*1 *10 +js.get :-2 *2 +readonly +module :0 :0 :0 *1 +@read *0 \
+             *1 *6 +flags *1 +RO +begin_search *4 +type +index +spec *2 +index :2 \
+             +find_keys *4 +type +range +spec *6 +lastkey :0 +keystep :1 +limit :0 *0 ";
+        check(ten, &["JS.GET", "x", "k"], &[2]);
+        let maps = "*1 *10 +js.get :-2 ~2 +readonly +module :0 :0 :0 ~1 +@read *0 \
+             *1 %3 +flags ~1 +RO +begin_search %2 +type +keyword +spec %2 +keyword +KEY +startfrom :1 \
+             +find_keys %2 +type +keynum +spec %3 +keynumidx :0 +firstkey :1 +keystep :1 *0 ";
+        check(maps, &["js.get", "key", "2", "a", "b"], &[3, 4]);
+    }
+
+    #[test]
+    fn an_old_servers_first_last_and_step_will_do() {
+        check("*1 *6 +js.mset :-3 *1 +write :1 :-1 :2 ", &["js.mset", "a", "1", "b", "2"], &[1, 3]);
+        check("*1 *6 +js.two :3 *1 +write :1 :2 :1 ", &["js.two", "a", "b"], &[1, 2]);
+        check("*1 *6 +js.none :1 *1 +fast :0 :0 :0 ", &["js.none"], &[]);
+        // A command that is built in keeps the places that an old server does not tell.
+        check("*1 *6 +get :2 *1 +readonly :1 :1 :1 ", &["get", "a"], &[1]);
+    }
+
+    #[test]
+    fn what_slotway_decides_stays_with_the_name() {
+        let table =
+            table("*2 *6 +del :-2 *1 +write :1 :-1 :1 *6 +sort :-2 *1 +write :1 :1 :1 ").unwrap();
+        let plan = |args: &[&str]| {
+            let command = CommandBuf::new(args).unwrap();
+            Plan::of(&command.as_command(), &table, &PlanRules::new(&table))
+        };
+        assert!(matches!(plan(&["DEL", "a", "b"]), Plan::Split(_)));
+        assert!(matches!(plan(&["SORT", "a", "STORE", "b"]), Plan::Refused(_)));
+    }
+
+    #[test]
+    fn a_subcommand_that_is_new_is_found_in_its_container() {
+        let reply = "*1 *10 +config :-2 *0 :0 :0 :0 *0 *0 *0 \
+             *1 *10 +config|tune :3 *1 +admin :0 :0 :0 *0 *0 *0 *0 ";
+        check(reply, &["CONFIG", "TUNE", "x"], &[]);
+        assert_eq!(table(reply).unwrap().named("config|tune").unwrap().arity().number(), 3);
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_named() {
+        use CommandTableError::{Malformed, Refused};
+        let error = |reply| table(reply).err();
+        assert_eq!(error("-NOPERM "), Some(Refused("NOPERM".to_owned())));
+        assert_eq!(error(":1 "), Some(Malformed("list of commands")));
+        assert_eq!(error("*1 :1 "), Some(Malformed("command")));
+        assert_eq!(error("*1 *0 "), Some(Malformed("name")));
+        assert_eq!(error("*1 *2 +x :99999 "), Some(Malformed("arity")));
+        assert_eq!(error("*1 *2 +x :1 "), Some(Malformed("list of flags")));
+        assert_eq!(error("*1 $-1 "), None);
+    }
+}

@@ -1,6 +1,8 @@
 //! What slotway decides about each command, by name; for commands it does not know, what their
 //! server recommends.
 
+use std::fmt;
+
 use crate::{
     merge::Merge,
     spec::{CommandFlags, CommandSpec, RequestPolicy, ResponsePolicy},
@@ -109,6 +111,38 @@ impl Route {
     /// The route of a command.
     pub(crate) fn of(spec: &CommandSpec) -> Self {
         by_name(spec.name()).or_else(|| session(spec.name())).unwrap_or_else(|| recommended(spec))
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstKey | Self::Keys => "the node of its keys",
+            Self::AnyNode => "any node",
+            Self::Split { .. } => "the nodes of its keys, in parts",
+            Self::Broadcast { to: Audience::AllPrimaries, .. } => "all primaries",
+            Self::Broadcast { to: Audience::AllNodes, .. } => "all nodes",
+            Self::Scan => "one primary after the other",
+            Self::Pinned(_) => "a connection of its own",
+            Self::PinnedIfBlocking => "the node of its keys; with BLOCK, a connection of its own",
+            Self::Answer(_) => "answered by the connection",
+        })?;
+        let (Self::Split { merge, .. } | Self::Broadcast { merge, .. }) = self else {
+            return Ok(());
+        };
+        f.write_str(match merge {
+            Merge::Sum => ": sum",
+            Merge::Min => ": smallest",
+            Merge::Max => ": largest",
+            Merge::And => ": true where all are",
+            Merge::Or => ": true where one is",
+            Merge::AllOk => ": OK if all are",
+            Merge::Gather => ": in the order of the keys",
+            Merge::Concat => ": all lists as one",
+            Merge::Union => ": all lists as one, each element once",
+            Merge::First => ": OK if one is",
+            Merge::FirstFound => ": the first that is found",
+        })
     }
 }
 

@@ -44,6 +44,17 @@ impl RetryRule {
         }
     }
 
+    /// The rule in a few words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Read => "yes",
+            Self::ReadUnlessBlocked => "yes, without BLOCK",
+            Self::Idempotent => "if asked for",
+            Self::Set | Self::IfPlain(_) | Self::Unless(_) => "if asked for, without conditions",
+            Self::Never | Self::Script => "no",
+        }
+    }
+
     #[inline]
     pub(crate) fn class(self, command: &Command<'_>) -> RetryClass {
         let idempotent = match self {
