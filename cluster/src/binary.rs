@@ -50,7 +50,7 @@ impl ServerBinary {
     /// [`Self::VARIABLE`] names, else valkey-server or redis-server on PATH.
     pub fn find(named: Option<&Path>) -> Result<Self, Error> {
         let variable = env::var_os(Self::VARIABLE).filter(|value| !value.is_empty());
-        if let Some(named) = named.map(Path::to_owned).or(variable.map(PathBuf::from)) {
+        if let Some(named) = named.map(Path::to_owned).or_else(|| variable.map(PathBuf::from)) {
             let path = if named.components().count() == 1 && !named.is_file() {
                 on_path(&named).unwrap_or(named)
             } else {

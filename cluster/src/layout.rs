@@ -94,7 +94,8 @@ impl Layout {
 
 /// The part of all slots that shard number `shard` of `shards` gets.
 fn slot_range(shard: usize, shards: usize) -> (u16, u16) {
-    let edge = |shard: usize| shard * usize::from(Slot::COUNT) / shards;
+    // Rounded, not cut: the same ranges as redis-cli gives.
+    let edge = |shard: usize| (2 * shard * usize::from(Slot::COUNT) + shards) / (2 * shards);
     // At most NODES_MAX shards, so every edge is within 0..=16384 and no range is empty.
     (edge(shard) as u16, (edge(shard + 1) - 1) as u16)
 }
@@ -141,6 +142,13 @@ mod tests {
             }
             assert_eq!(next, Slot::COUNT);
         }
+    }
+
+    #[test]
+    fn three_shards_have_the_ranges_that_everybody_knows() {
+        let layout = Layout::new(3, 0, None).unwrap();
+        let ranges = [0, 1, 2].map(|shard| layout.slots(shard));
+        assert_eq!(ranges, [(0, 5460), (5461, 10922), (10923, 16383)]);
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct LocalCluster {
     pub(crate) door: Door,
     pub(crate) nodes: Vec<Node>,
     pub(crate) ports: PortRange,
+    /// What the nodes are told now, which is less than the settings say while they get acquainted.
+    node_timeout: Duration,
     // Dropped last: it kills what is still there.
     pub(crate) guard: Guard,
 }
@@ -70,6 +72,9 @@ impl LocalCluster {
     const PORT_TRIES: usize = 5;
     /// How long a server may take to end in good order.
     const STOP_DEADLINE: Duration = Duration::from_secs(10);
+    /// Nodes talk to each other about twice in a node timeout, so with a long one they would
+    /// agree late.
+    const FORMING_TIMEOUT: Duration = Duration::from_secs(2);
 
     /// A new cluster, ready: every node serves, knows all others, and every replica is in sync.
     pub async fn create(
@@ -88,6 +93,7 @@ impl LocalCluster {
     ) -> Result<Self, Error> {
         let mut cluster = Self::empty(settings, ports)?;
         cluster.place(layout)?;
+        cluster.node_timeout = cluster.node_timeout.min(Self::FORMING_TIMEOUT);
         let mut members = cluster.start_all(progress).await?;
         form::meet_all(&mut members).await?;
         let shards = layout.seats().iter().filter(|seat| seat.role == Role::Primary).count();
@@ -100,7 +106,20 @@ impl LocalCluster {
             form::replicate(&mut members[index], primary).await?;
         }
         cluster.wait_members(&mut members, progress).await?;
+        cluster.settle_timeout(&mut members).await?;
         Ok(cluster)
+    }
+
+    /// Tells the nodes the timeout that was asked for.
+    async fn settle_timeout(&mut self, members: &mut [Member]) -> Result<(), Error> {
+        if self.node_timeout != self.settings.node_timeout {
+            self.node_timeout = self.settings.node_timeout;
+            let millis = self.node_timeout.as_millis().to_string();
+            for member in members {
+                member.admin.ask(&["CONFIG", "SET", "cluster-node-timeout", &millis]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The cluster of an earlier run, with its data and node ids.
@@ -135,7 +154,8 @@ impl LocalCluster {
         let client = tls.as_ref().map(TlsFiles::client).transpose()?;
         let door = Door { access: settings.access.clone(), tls: client };
         let guard = Guard::new().map_err(Error::file("run", "/bin/sh"))?;
-        Ok(Self { settings, tls, door, nodes: Vec::new(), ports, guard })
+        let node_timeout = settings.node_timeout;
+        Ok(Self { settings, tls, door, nodes: Vec::new(), ports, node_timeout, guard })
     }
 
     /// Gives every seat of a layout a node with ports of its own.
@@ -211,7 +231,7 @@ impl LocalCluster {
             port: node.port(),
             bus: node.bus_port(),
             dir: &node.dir,
-            node_timeout: self.settings.node_timeout,
+            node_timeout: self.node_timeout,
             durability: self.settings.durability,
             access: &self.settings.access,
             tls: self.tls.as_ref(),
@@ -253,7 +273,9 @@ impl LocalCluster {
     ) -> Result<(), Error> {
         let count = members.len();
         let goal = Goal { deadline: form::DEADLINE, absent: self.nodes.len() - count };
-        let alive = || self.nodes.iter().try_for_each(Node::check_alive);
+        let here = |node: &&Node| node.state() != ProcessState::Dead;
+        let running: Vec<_> = self.nodes.iter().filter(here).collect();
+        let alive = || running.iter().try_for_each(|node| node.check_alive());
         form::ready(members, goal, |ready| progress(Progress::Ready(ready, count)), alive).await
     }
 
@@ -292,7 +314,7 @@ impl LocalCluster {
     }
 
     /// Ends all servers in good order, so that nothing they acknowledged is lost.
-    pub async fn shut_down(self) {
+    pub async fn shut_down(&self) {
         for node in &self.nodes {
             node.process.lock().terminate();
         }

@@ -139,6 +139,11 @@ impl Node {
         Ok(admin)
     }
 
+    /// How its process ended, if nobody had asked it to.
+    pub(crate) fn ended(&self) -> Option<String> {
+        self.process.lock().exited().map(|status| status.to_string())
+    }
+
     /// An error with the end of its log if its process has ended by itself.
     pub(crate) fn check_alive(&self) -> Result<(), Error> {
         let mut process = self.process.lock();

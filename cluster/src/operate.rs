@@ -49,26 +49,34 @@ impl LocalCluster {
             ));
         }
         self.launch(node)?;
-        let mut admin = node.answering(&self.door).await?;
-        let end = Instant::now() + form::DEADLINE;
-        loop {
+        node.answering(&self.door).await?;
+        let what = format!("{} to be back", node.addr());
+        self.wait_for(&what, form::DEADLINE, || async {
             node.check_alive()?;
-            let info = admin.ask_text(&["CLUSTER", "INFO"]).await?;
-            let replication = admin.ask_text(&["INFO", "replication"]).await?;
-            let state = field(&info, "cluster_state").unwrap_or("?");
-            let link = field(&replication, "master_link_status").unwrap_or("up");
-            if state == "ok" && link == "up" {
-                return Ok(());
-            }
-            if Instant::now() >= end {
-                return Err(Error::TimedOut {
-                    what: format!("{} to be back", node.addr()),
-                    waited: form::DEADLINE,
-                    detail: format!(": cluster_state:{state}, replication link {link}"),
-                });
-            }
-            sleep(POLL).await;
-        }
+            self.is_settled(index).await
+        })
+        .await
+    }
+
+    /// Whether a node serves, is in sync if it is a replica, and is what all take it for.
+    async fn is_settled(&self, index: usize) -> Result<bool, Error> {
+        let id = self.node(index).id();
+        let mut admin = self.connect(index).await?;
+        let info = admin.ask_text(&["CLUSTER", "INFO"]).await?;
+        let replication = admin.ask_text(&["INFO", "replication"]).await?;
+        let serves = field(&info, "cluster_state") == Some("ok")
+            && field(&replication, "master_link_status").unwrap_or("up") == "up";
+        let owner = self.primary_of(self.node(index).shard).await?;
+        let views = self.views().await?;
+        let part = |view: &View| {
+            let seen = view.node(id).filter(|seen| seen.health == Health::Fine)?;
+            Some((seen.primary, seen.slots.clone()))
+        };
+        let agreed = views.windows(2).all(|pair| part(&pair[0]) == part(&pair[1]));
+        let fine = views.first().and_then(part);
+        // One that was replaced while it was down learns it from the others.
+        let follows = fine.is_some_and(|(primary, _)| primary.is_some());
+        Ok(serves && agreed && (owner == index || follows))
     }
 
     /// Waits until every node that runs serves and agrees with the others, and every replica is in
@@ -83,7 +91,7 @@ impl LocalCluster {
         admin.ask(&["CLUSTER", "FAILOVER"]).await?;
         let id = self.node(replica).id();
         let what = format!("{} to be promoted", self.node(replica).addr());
-        self.wait_for(&what, form::DEADLINE, async || {
+        self.wait_for(&what, form::DEADLINE, || async {
             let views = self.views().await?;
             Ok(views.iter().all(|view| view.node(id).is_some_and(|node| node.is_primary)))
         })
@@ -92,11 +100,11 @@ impl LocalCluster {
     }
 
     /// Waits until `condition` holds; asks it anew every few milliseconds.
-    pub async fn wait_for(
+    pub async fn wait_for<F: Future<Output = Result<bool, Error>>>(
         &self,
         what: &str,
         deadline: Duration,
-        mut condition: impl AsyncFnMut() -> Result<bool, Error>,
+        mut condition: impl FnMut() -> F,
     ) -> Result<(), Error> {
         let end = Instant::now() + deadline;
         loop {

@@ -56,8 +56,7 @@ impl PortPair {
 
     /// `client` and its bus port, if both are free.
     pub fn claim(client: u16) -> Result<Option<Self>, Error> {
-        // Every client port has a bus port; the high ones have theirs below.
-        let bus = client.checked_add(BUS_OFFSET).unwrap_or(client.wrapping_sub(BUS_OFFSET));
+        let bus = bus_of(client);
         let Some(client_lock) = claim_port(client)? else { return Ok(None) };
         let Some(bus_lock) = claim_port(bus)? else { return Ok(None) };
         Ok(Some(Self { client, bus, _locks: [client_lock, bus_lock] }))
@@ -73,6 +72,11 @@ impl PortPair {
         }
         Err(Error::NoPort { first, last })
     }
+}
+
+/// Every client port has a bus port; the high ones have theirs below.
+fn bus_of(client: u16) -> u16 {
+    client.checked_add(BUS_OFFSET).unwrap_or_else(|| client - BUS_OFFSET)
 }
 
 /// The ports to try, in order, with the first and the last of them.
@@ -138,17 +142,15 @@ mod tests {
     fn a_taken_bus_port_takes_the_client_port_with_it() {
         let pair = PortPair::find(PortRange::Any).unwrap();
         let port = pair.client();
-        let bus = pair.bus();
         drop(pair);
-        let _stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, bus)).unwrap();
+        let _stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, bus_of(port))).unwrap();
         assert!(PortPair::claim(port).unwrap().is_none());
     }
 
     #[test]
     fn every_port_has_a_bus_port() {
         for port in [1, 17_001, 55_535, 55_536, u16::MAX] {
-            let bus = port.checked_add(BUS_OFFSET).unwrap_or(port.wrapping_sub(BUS_OFFSET));
-            assert_eq!(bus.abs_diff(port), BUS_OFFSET);
+            assert_eq!(bus_of(port).abs_diff(port), BUS_OFFSET);
         }
     }
 }

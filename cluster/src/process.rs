@@ -25,11 +25,21 @@ pub enum ProcessState {
     Dead,
 }
 
+/// Whether a process was asked to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ending {
+    Unasked,
+    Asked,
+}
+
 /// A server process, or the place of one that is gone.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Option<Child>,
     state: ProcessState,
+    /// How it ended, if nobody had asked it to.
+    ended: Option<ExitStatus>,
+    ending: Ending,
     log: PathBuf,
 }
 
@@ -41,7 +51,7 @@ impl Process {
 
     /// The place of a process that logs to `log`.
     pub(crate) fn new(log: PathBuf) -> Self {
-        Self { child: None, state: ProcessState::Dead, log }
+        Self { child: None, state: ProcessState::Dead, ended: None, ending: Ending::Unasked, log }
     }
 
     /// Starts `binary` with the configuration file `conf`.
@@ -54,6 +64,8 @@ impl Process {
         let child = guard.spawn(&mut command).map_err(Error::file("run", binary))?;
         self.child = Some(child);
         self.state = ProcessState::Running;
+        self.ended = None;
+        self.ending = Ending::Unasked;
         Ok(())
     }
 
@@ -68,12 +80,14 @@ impl Process {
         self.child.as_ref().map(Child::id)
     }
 
-    /// How it ended, the first time that this is asked after it did.
+    /// How it ended, if it did and nobody had asked it to.
     pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
-        let status = self.child.as_mut()?.try_wait().ok()??;
-        self.child = None;
-        self.state = ProcessState::Dead;
-        Some(status)
+        if let Some(Ok(Some(status))) = self.child.as_mut().map(Child::try_wait) {
+            self.child = None;
+            self.state = ProcessState::Dead;
+            self.ended = (self.ending == Ending::Unasked).then_some(status);
+        }
+        self.ended
     }
 
     /// Ends it at once, as a crash would, and waits until it is gone.
@@ -83,6 +97,7 @@ impl Process {
             let _ = child.kill();
             let _ = child.wait();
         }
+        self.ended = None;
         self.state = ProcessState::Dead;
     }
 
@@ -103,6 +118,7 @@ impl Process {
     /// Asks it to end in good order.
     pub(crate) fn terminate(&mut self) {
         self.resume();
+        self.ending = Ending::Asked;
         self.signal(Signal::TERM);
     }
 

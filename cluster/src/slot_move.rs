@@ -84,7 +84,7 @@ impl LocalCluster {
             self.connect(index).await?.ask(&args).await?;
         }
         let what = format!("all nodes to know the owner of slot {number}");
-        self.wait_for(&what, form::DEADLINE, async || {
+        self.wait_for(&what, form::DEADLINE, || async {
             let views = self.views().await?;
             Ok(views.iter().all(|view| {
                 let number = moving.slot.number();

@@ -65,5 +65,5 @@ fn servers() -> PathBuf {
     let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = here.or_else(|| env::current_dir().ok()).unwrap_or_default();
     let root = here.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
-    root.unwrap_or(Path::new(".")).join("target/servers")
+    root.unwrap_or_else(|| Path::new(".")).join("target/servers")
 }

@@ -27,6 +27,9 @@ pub(crate) struct Seen {
     pub(crate) slots: Vec<(u16, u16)>,
 }
 
+/// A node, its primary if it has one, and its slots.
+pub(crate) type Part<'a> = (NodeId, Option<NodeId>, &'a [(u16, u16)]);
+
 /// The cluster, as one node sees it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct View {
@@ -44,9 +47,9 @@ impl View {
     }
 
     /// Who owns what and who copies whom, in an order of its own: equal when two nodes agree.
-    pub(crate) fn roles(&self) -> Vec<(NodeId, Option<NodeId>, Vec<(u16, u16)>)> {
+    pub(crate) fn roles(&self) -> Vec<Part<'_>> {
         let mut roles: Vec<_> =
-            self.nodes.iter().map(|node| (node.id, node.primary, node.slots.clone())).collect();
+            self.nodes.iter().map(|node| (node.id, node.primary, node.slots.as_slice())).collect();
         roles.sort();
         roles
     }

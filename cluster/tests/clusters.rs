@@ -1,4 +1,5 @@
 //! Real clusters of every server version, and what tests do to them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{collections::HashSet, time::Duration};
 
@@ -78,7 +79,7 @@ async fn a_cluster_survives_what_tests_do_to_it(server: TestServer) {
     cluster.kill(0);
     assert_eq!(cluster.node(0).state(), ProcessState::Dead);
     assert!(matches!(cluster.connect(0).await, Err(Error::Unreachable { .. })));
-    let took_over = async || Ok(cluster.primary_of(0).await? == 3);
+    let took_over = || async { Ok(cluster.primary_of(0).await? == 3) };
     cluster.wait_for("the replica to take over", DEADLINE, took_over).await.unwrap();
     cluster.start(0).await.unwrap();
     cluster.wait_ready().await.unwrap();

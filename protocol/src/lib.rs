@@ -8,14 +8,17 @@
 mod backoff;
 mod command;
 mod encode;
+mod handshake;
 mod node;
 mod number;
 mod order;
 mod pipeline;
+mod quote;
 mod redirect;
 mod reply;
 mod request;
 mod retry;
+mod secret;
 mod slot;
 mod table;
 mod topology;
@@ -24,6 +27,9 @@ mod value;
 pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use encode::{encode_command, encoded_len};
+pub use handshake::{
+    Access, Greeting, Handshake, HandshakeError, HandshakeStep, Login, Negotiated, Protocol,
+};
 pub use node::{NodeAddr, NodeAddrError, NodeId};
 pub use order::{Earlier, Sequence, SlotOrder, Turn};
 pub use pipeline::{
@@ -31,11 +37,15 @@ pub use pipeline::{
 };
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
-pub use request::{Login, RequestError, RequestLimits, RequestScan, RequestScanner};
+pub use request::{LoginState, RequestError, RequestLimits, RequestScan, RequestScanner};
 pub use retry::{
     Delivery, Evidence, Mishap, Progress, RetryClass, Verdict, aborted, unknown_outcome,
 };
+pub use secret::Secret;
 pub use slot::{Slot, hash_tag};
 pub use table::{Moved, Node, SlotTable};
-pub use topology::{Health, NodeInfo, Shard, SlotMove, SlotRange, Topology, TopologyError};
+pub use topology::{
+    Freshness, Health, NodeInfo, Origin, Shard, SlotMove, SlotRange, Topology, TopologyError,
+    Transport,
+};
 pub use value::Value;

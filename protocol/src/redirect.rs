@@ -156,13 +156,12 @@ impl Redirect {
             return step;
         }
         // A script may have written the redirect itself, after it wrote other things.
-        if self.is_script() {
-            return self.wait_for_topology(redirect, Duration::ZERO, now);
-        }
-        match self.follow(&redirect, now) {
-            Some(step) => step,
-            None => self.wait_for_topology(redirect, Duration::ZERO, now),
-        }
+        let step = if self.is_script() {
+            self.follow_proven(&redirect, from, now)
+        } else {
+            self.follow(&redirect, now)
+        };
+        step.unwrap_or_else(|| self.wait_for_topology(redirect, Duration::ZERO, now))
     }
 
     /// Goes on after [`Step::WaitForTopology`]: the table in `now` was made after that, or the
@@ -358,4 +357,358 @@ impl Redirect {
 fn is_same(one: &NodeAddr, other: &NodeAddr, table: &SlotTable) -> bool {
     let index = |addr| table.node_at(addr).map(Node::index);
     one == other || index(one).is_some_and(|one| index(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{NodeInfo, Shard, SlotMove, SlotRange, Topology, unknown_outcome};
+
+    const SLOT: u16 = 42;
+
+    fn slot() -> Slot {
+        Slot::new(SLOT).unwrap()
+    }
+
+    fn addr(port: u16) -> NodeAddr {
+        NodeAddr::new("10.0.0.1", port)
+    }
+
+    fn id(port: u16) -> NodeId {
+        NodeId::parse(format!("{port:040}").as_bytes()).unwrap()
+    }
+
+    fn node(port: u16) -> NodeInfo {
+        let hostname = Some(format!("node-{port}.example").into());
+        NodeInfo { id: Some(id(port)), hostname, ..NodeInfo::at(addr(port)) }
+    }
+
+    /// Node 1 with replica 4 owns slot 42, unless another does; 2 owns the rest.
+    fn view(owner: u16) -> Topology {
+        let slots = |first, last| {
+            vec![SlotRange::new(Slot::new(first).unwrap(), Slot::new(last).unwrap()).unwrap()]
+        };
+        let shard = |port: u16, replicas: &[u16]| Shard {
+            primary: Some(node(port)),
+            replicas: replicas.iter().copied().map(node).collect(),
+            slots: if port == owner { slots(0, 99) } else { Vec::new() },
+            epoch: None,
+        };
+        let mut shards = vec![shard(1, &[4]), shard(2, &[]), shard(3, &[])];
+        shards[1].slots.extend(slots(100, 16_383));
+        Topology { shards, ..Topology::default() }
+    }
+
+    fn table(owner: u16) -> SlotTable {
+        SlotTable::new(view(owner)).unwrap()
+    }
+
+    fn now(table: &SlotTable, millis: u64) -> Now<'_> {
+        Now { table, elapsed: Duration::from_millis(millis), random: 0 }
+    }
+
+    fn follow(class: RetryClass) -> Redirect {
+        Redirect::new(Some(slot()), class, RedirectLimits::default())
+    }
+
+    fn notice(error: &str) -> Notice {
+        Notice::parse(error.as_bytes(), &addr(1)).unwrap()
+    }
+
+    /// What a fresh redirect makes of what node 1, the owner of the slot, says.
+    fn judged(class: RetryClass, error: &str) -> Step {
+        follow(class).handle_notice(notice(error), &addr(1), now(&table(1), 0))
+    }
+
+    fn send(to: Target, millis: u64, learn: Learn) -> Step {
+        Step::Send { to, after: Duration::from_millis(millis), learn }
+    }
+
+    fn refresh(millis: u64) -> Step {
+        let within = Duration::from_secs(5);
+        Step::WaitForTopology { after: Duration::from_millis(millis), within, witness: None }
+    }
+
+    #[track_caller]
+    fn check(error: &str, expected: Step) {
+        for class in [RetryClass::Read, RetryClass::Write, RetryClass::Never] {
+            assert_eq!(judged(class, error), expected, "{class:?} after {error:?}");
+        }
+    }
+
+    #[test]
+    fn moved_teaches_and_ask_does_not() {
+        check("MOVED 42 10.0.0.1:3", send(Target::Node(addr(3)), 0, Learn::Patch));
+        check("ASK 42 10.0.0.1:3", send(Target::Asking(addr(3)), 0, Learn::Nothing));
+        check("MOVED 42 node-3.example:3", send(Target::Node(addr(3)), 0, Learn::Patch));
+        check("ASK 42 :3", send(Target::Asking(addr(3)), 0, Learn::Nothing));
+    }
+
+    #[test]
+    fn a_node_that_no_node_named_is_asked_about_and_not_dialled() {
+        check("MOVED 42 203.0.113.9:6379", refresh(0));
+        check("MOVED 42 ?:3", refresh(0));
+        let witness = Some(addr(1));
+        let within = Duration::from_secs(5);
+        let asked = Step::WaitForTopology { after: Duration::ZERO, within, witness };
+        check("ASK 42 203.0.113.9:6379", asked);
+    }
+
+    #[test]
+    fn a_fresh_view_that_knows_the_node_or_another_owner_settles_it() {
+        let mut redirect = follow(RetryClass::Write);
+        let old = table(1);
+        assert_eq!(
+            redirect.handle_notice(notice("MOVED 42 10.0.0.1:9"), &addr(1), now(&old, 0)),
+            refresh(0)
+        );
+        // The view does not know it yet.
+        let Step::WaitForTopology { after, .. } = redirect.handle_topology(now(&old, 5)) else {
+            panic!("it should wait");
+        };
+        assert!(after >= Duration::from_millis(10), "no loop turns without a wait");
+        let mut grown = view(1);
+        grown.shards.push(Shard { primary: Some(node(9)), ..Shard::default() });
+        let grown = SlotTable::new(grown).unwrap();
+        assert_eq!(
+            redirect.clone().handle_topology(now(&grown, 20)),
+            send(Target::Node(addr(9)), 0, Learn::Patch)
+        );
+        assert_eq!(
+            redirect.clone().handle_topology(now(&table(3), 20)),
+            send(Target::Owner, 0, Learn::Nothing)
+        );
+        let waited = Duration::from_secs(5);
+        assert_eq!(
+            redirect.handle_topology(now(&old, 5000)),
+            Step::GiveUp(GiveUp::UnknownNode { slot: slot(), waited })
+        );
+    }
+
+    #[test]
+    fn a_node_that_names_itself_is_reached_anew() {
+        check("MOVED 42 10.0.0.1:1", send(Target::Fresh(addr(1)), 10, Learn::Refresh));
+        check("MOVED 42 node-1.example:1", send(Target::Fresh(addr(1)), 10, Learn::Refresh));
+        check("MOVED 42 :1", send(Target::Fresh(addr(1)), 10, Learn::Refresh));
+    }
+
+    #[test]
+    fn a_redirect_for_another_slot_leads_nowhere() {
+        for error in ["MOVED 43 10.0.0.1:3", "ASK 43 10.0.0.1:3", "MOVED 42", "ASK x"] {
+            check(error, Step::GiveUp(GiveUp::NotOurs));
+            let script = judged(RetryClass::Script, error);
+            assert_eq!(script, Step::GiveUp(GiveUp::Unproven));
+        }
+        let mut keyless = Redirect::new(None, RetryClass::Read, RedirectLimits::default());
+        let step = keyless.handle_notice(notice("MOVED 42 :3"), &addr(1), now(&table(1), 0));
+        assert_eq!(step, Step::GiveUp(GiveUp::NotOurs));
+    }
+
+    #[test]
+    fn what_will_pass_is_waited_for() {
+        check("TRYAGAIN later", send(Target::Node(addr(1)), 10, Learn::Nothing));
+        check("BUSY script", send(Target::Node(addr(1)), 10, Learn::Nothing));
+        check("CLUSTERDOWN slot", send(Target::Owner, 10, Learn::Refresh));
+        check("LOADING data", send(Target::Owner, 10, Learn::Refresh));
+        check("MASTERDOWN link", send(Target::Owner, 10, Learn::Refresh));
+        check("READONLY replica", send(Target::Owner, 10, Learn::Refresh));
+        check("NOAUTH login", send(Target::Fresh(addr(1)), 10, Learn::Nothing));
+    }
+
+    #[test]
+    fn a_replica_in_trouble_is_left_for_its_primary_at_once() {
+        for error in ["LOADING data", "MASTERDOWN link", "READONLY replica"] {
+            let step =
+                follow(RetryClass::Read).handle_notice(notice(error), &addr(4), now(&table(1), 0));
+            assert_eq!(step, send(Target::Owner, 0, Learn::Refresh), "{error}");
+        }
+    }
+
+    #[test]
+    fn try_again_stays_where_ask_led() {
+        let (table, mut redirect) = (table(1), follow(RetryClass::Write));
+        redirect.handle_notice(notice("ASK 42 10.0.0.1:3"), &addr(1), now(&table, 0));
+        for _ in 0..9 {
+            let step = redirect.handle_notice(notice("TRYAGAIN"), &addr(3), now(&table, 0));
+            assert_eq!(step, send(Target::Asking(addr(3)), 10, Learn::Nothing));
+        }
+    }
+
+    #[test]
+    fn what_does_not_pass_is_delivered_as_the_node_said_it() {
+        let (table, mut redirect) = (table(1), follow(RetryClass::Write));
+        for error in ["TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "NOAUTH", "BUSY"] {
+            let step = redirect.handle_notice(notice(error), &addr(1), now(&table, 5000));
+            assert_eq!(step, Step::Deliver, "{error}");
+            let step = redirect.handle_notice(notice(error), &addr(1), now(&table, 4995));
+            let Step::Send { after, .. } = step else { panic!("{step:?}") };
+            assert_eq!(after, Duration::from_millis(5), "no wait outlasts the deadline");
+        }
+    }
+
+    #[test]
+    fn redirects_are_followed_five_times() {
+        let (table, mut redirect) = (table(1), follow(RetryClass::Write));
+        for hop in 0..5 {
+            let (from, to) = if hop % 2 == 0 { (1, 3) } else { (3, 1) };
+            let moved = notice(&format!("MOVED 42 10.0.0.1:{to}"));
+            let step = redirect.handle_notice(moved, &addr(from), now(&table, hop));
+            assert_eq!(step, send(Target::Node(addr(to)), 0, Learn::Patch));
+        }
+        let step = redirect.handle_notice(notice("MOVED 42 :1"), &addr(3), now(&table, 9));
+        let waited = Duration::from_millis(9);
+        assert_eq!(step, Step::GiveUp(GiveUp::TooManyRedirects { hops: 5, waited }));
+    }
+
+    #[test]
+    fn a_script_is_followed_only_where_its_slot_went() {
+        let mut redirect = follow(RetryClass::Script);
+        let old = table(1);
+        let step = redirect.handle_notice(notice("MOVED 42 10.0.0.1:3"), &addr(1), now(&old, 0));
+        assert_eq!(step, refresh(0), "even to a known node");
+        let moved = redirect.clone().handle_topology(now(&table(3), 5));
+        assert_eq!(moved, send(Target::Owner, 0, Learn::Nothing));
+        let known = follow(RetryClass::Script).handle_notice(
+            notice("MOVED 42 10.0.0.1:3"),
+            &addr(1),
+            now(&table(3), 0),
+        );
+        assert_eq!(known, send(Target::Owner, 0, Learn::Nothing), "the table knew it first");
+        // A forged one is never confirmed.
+        let mut views = 0;
+        let last = loop {
+            match redirect.handle_topology(now(&old, 5)) {
+                Step::WaitForTopology { .. } => views += 1,
+                other @ (Step::Deliver | Step::Send { .. } | Step::GiveUp(_)) => break other,
+            }
+        };
+        assert_eq!((last, views), (Step::GiveUp(GiveUp::Unproven), 4));
+    }
+
+    #[test]
+    fn a_script_is_asked_on_only_where_its_slot_is_going() {
+        let mut redirect = follow(RetryClass::Script);
+        let step = redirect.handle_notice(notice("ASK 42 :3"), &addr(1), now(&table(1), 0));
+        let Step::WaitForTopology { witness, .. } = step else { panic!("{step:?}") };
+        assert_eq!(witness, Some(addr(1)));
+        let with_move = |to| {
+            let moves = vec![SlotMove { slot: slot(), from: id(1), to: id(to) }];
+            SlotTable::new(Topology { moves, ..view(1) }).unwrap()
+        };
+        let elsewhere = redirect.clone().handle_topology(now(&with_move(2), 5));
+        assert!(matches!(elsewhere, Step::WaitForTopology { .. }), "{elsewhere:?}");
+        let proven = redirect.handle_topology(now(&with_move(3), 5));
+        assert_eq!(proven, send(Target::Asking(addr(3)), 0, Learn::Nothing));
+    }
+
+    #[test]
+    fn a_script_that_says_it_should_wait_is_not_believed() {
+        for error in ["TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "BUSY", "NOAUTH"] {
+            assert_eq!(judged(RetryClass::Script, error), Step::Deliver, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_slot_without_an_owner_is_held_and_then_named() {
+        let (nobody, mut redirect) = (table(9), follow(RetryClass::Write));
+        assert_eq!(redirect.handle_unreachable(now(&nobody, 0)), refresh(10));
+        let step = redirect.clone().handle_topology(now(&table(1), 100));
+        assert_eq!(step, send(Target::Owner, 0, Learn::Nothing));
+        assert!(matches!(
+            redirect.handle_topology(now(&nobody, 100)),
+            Step::WaitForTopology { .. }
+        ));
+        let Step::GiveUp(end) = redirect.handle_topology(now(&nobody, 5000)) else {
+            panic!("it should end");
+        };
+        assert_eq!(
+            end.to_string(),
+            "CLUSTERDOWN slotway: slots 0-99 have no reachable primary for 5.0s"
+        );
+    }
+
+    #[test]
+    fn only_an_unknown_outcome_has_a_code_that_nobody_retries() {
+        let waited = Duration::from_millis(1234);
+        let slots = SlotRange::from(slot());
+        for (end, text) in [
+            (
+                GiveUp::TooManyRedirects { hops: 5, waited },
+                "CLUSTERDOWN slotway: 5 redirects within 1.2s led to no answer",
+            ),
+            (
+                GiveUp::UnknownNode { slot: slot(), waited },
+                "CLUSTERDOWN slotway: slot 42 moved to a node that is not known for 1.2s",
+            ),
+            (
+                GiveUp::NoPrimary { slots, waited },
+                "CLUSTERDOWN slotway: slot 42 has no reachable primary for 1.2s",
+            ),
+            (
+                GiveUp::Unreachable { waited },
+                "CLUSTERDOWN slotway: the node was not reachable for 1.2s",
+            ),
+            (
+                GiveUp::NotOurs,
+                "ERR slotway: a node redirected the command in a way that does not fit it",
+            ),
+        ] {
+            assert_eq!(end.to_string(), text);
+            assert_eq!(end.delivery(), crate::Delivery::NotSent);
+        }
+        assert_eq!(GiveUp::Unproven.delivery(), crate::Delivery::MaybeSent);
+        assert!(GiveUp::Unproven.to_string().starts_with("UNKNOWNOUTCOME "));
+        assert!(unknown_outcome(&addr(1)).starts_with("UNKNOWNOUTCOME "));
+    }
+
+    proptest! {
+        #[test]
+        fn every_request_ends_and_goes_only_to_nodes_that_are_known(
+            events in prop::collection::vec((0..12usize, 1..6u16, 1..6u16, any::<u64>()), 2000),
+            script: bool,
+        ) {
+            const ERRORS: [&str; 9] = [
+                "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "NOAUTH", "BUSY",
+                "ERR max number of clients reached", "CLUSTERDOWN",
+            ];
+            let class = if script { RetryClass::Script } else { RetryClass::Write };
+            let (mut redirect, mut elapsed, mut hops) = (follow(class), Duration::ZERO, 0);
+            let mut ended = false;
+            let mut waiting = false;
+            for (kind, from, port, random) in events {
+                let table = table(port);
+                let now = Now { table: &table, elapsed, random };
+                let error = match kind {
+                    0 => format!("MOVED 42 10.0.0.1:{port}"),
+                    1 => format!("ASK 42 10.0.0.1:{port}"),
+                    2 => String::new(),
+                    other => ERRORS[other - 3].into(),
+                };
+                let step = match Notice::parse(error.as_bytes(), &addr(from)) {
+                    _ if waiting => redirect.handle_topology(now),
+                    Some(notice) => redirect.handle_notice(notice, &addr(from), now),
+                    None => redirect.handle_unreachable(now),
+                };
+                waiting = matches!(step, Step::WaitForTopology { .. });
+                match step {
+                    Step::Send { to, after, .. } => {
+                        elapsed += after;
+                        hops += usize::from(after.is_zero());
+                        if let Target::Node(to) | Target::Asking(to) | Target::Fresh(to) = to {
+                            prop_assert!(to == addr(from) || table.node_at(&to).is_some());
+                        }
+                    }
+                    Step::WaitForTopology { after, .. } => elapsed += after,
+                    Step::Deliver | Step::GiveUp(_) => {
+                        ended = true;
+                        break;
+                    }
+                }
+            }
+            prop_assert!(ended, "after {:?} and {} hops it still goes on", elapsed, hops);
+            prop_assert!(elapsed <= Duration::from_secs(5));
+        }
+    }
 }

@@ -17,12 +17,12 @@ pub struct RequestLimits {
     /// The longest request as a whole; never more than 4 GiB.
     pub request_max: usize,
     /// Whether the client has logged in yet. A server says so when a limit is hit before.
-    pub login: Login,
+    pub login: LoginState,
 }
 
 /// Whether a client has proven who it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Login {
+pub enum LoginState {
     /// It has, or need not.
     Done,
     /// It has not.
@@ -37,7 +37,7 @@ impl Default for RequestLimits {
             args_max: 1 << 20,
             inline_max: 64 << 10,
             request_max: 1 << 30,
-            login: Login::Done,
+            login: LoginState::Done,
         }
     }
 }
@@ -45,7 +45,7 @@ impl Default for RequestLimits {
 impl RequestLimits {
     /// What a server allows a client that has not logged in.
     pub fn before_login() -> Self {
-        Self { bulk_max: 16 << 10, args_max: 10, login: Login::Pending, ..Self::default() }
+        Self { bulk_max: 16 << 10, args_max: 10, login: LoginState::Pending, ..Self::default() }
     }
 }
 

@@ -157,3 +157,98 @@ pub fn unknown_outcome(node: &NodeAddr) -> String {
 pub fn aborted(node: &NodeAddr) -> String {
     format!("EXECABORT Transaction discarded: connection to {node} lost before EXEC")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RetryClass as Class, *};
+
+    const CLASSES: [Class; 7] = [
+        Class::Read,
+        Class::Write,
+        Class::Idempotent,
+        Class::Never,
+        Class::Script,
+        Class::Transaction,
+        Class::WatchedTransaction,
+    ];
+
+    /// One row: what becomes of each class, in the order of [`CLASSES`].
+    #[track_caller]
+    fn check(mishap: Mishap, row: [Verdict; 7]) {
+        assert_eq!(CLASSES.map(|class| Verdict::of(class, mishap)), row, "{mishap:?}");
+    }
+
+    fn lost(progress: Progress) -> Mishap {
+        Mishap::Lost { progress, repeats: 0 }
+    }
+
+    #[test]
+    fn what_did_not_run_is_sent_again() {
+        use Verdict::{Fail, SendAgain as Again};
+        check(lost(Progress::NotSent), [Again, Again, Again, Again, Again, Again, Fail]);
+        check(lost(Progress::PartlySent), [Again, Again, Again, Again, Again, Fail, Fail]);
+    }
+
+    #[test]
+    fn what_may_have_run_is_sent_again_only_if_it_may_run_twice() {
+        use Verdict::{SendAgain as Again, UnknownOutcome as Unknown};
+        check(lost(Progress::Sent), [Again, Unknown, Again, Unknown, Unknown, Unknown, Unknown]);
+        check(
+            lost(Progress::ReplyStarted),
+            [Again, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown],
+        );
+        let repeated = Mishap::Lost { progress: Progress::Sent, repeats: 1 };
+        check(repeated, [Again, Unknown, Unknown, Unknown, Unknown, Unknown, Unknown]);
+    }
+
+    #[test]
+    fn half_a_reply_is_never_followed_by_anything() {
+        check(lost(Progress::ReplyForwarded), [Verdict::Close; 7]);
+    }
+
+    #[test]
+    fn what_was_turned_away_is_sent_again_unless_only_a_script_says_so() {
+        use Verdict::{Fail, SendAgain as Again, UnknownOutcome as Unknown};
+        check(
+            Mishap::TurnedAway(Evidence::ErrorAlone),
+            [Again, Again, Again, Again, Unknown, Again, Fail],
+        );
+        check(
+            Mishap::TurnedAway(Evidence::TableAgrees),
+            [Again, Again, Again, Again, Again, Again, Fail],
+        );
+    }
+
+    #[test]
+    fn any_other_error_is_the_answer() {
+        check(Mishap::Refused, [Verdict::Deliver; 7]);
+    }
+
+    #[test]
+    fn a_verdict_agrees_with_the_delivery() {
+        for progress in [
+            Progress::NotSent,
+            Progress::PartlySent,
+            Progress::Sent,
+            Progress::ReplyStarted,
+            Progress::ReplyForwarded,
+        ] {
+            let verdict = Verdict::of(Class::Never, lost(progress));
+            let may_go_again = verdict == Verdict::SendAgain;
+            assert_eq!(may_go_again, progress.delivery() == Delivery::NotSent, "{progress:?}");
+        }
+    }
+
+    #[test]
+    fn the_texts_name_the_node_and_nothing_else() {
+        let node = NodeAddr::new("10.0.0.7", 6379);
+        assert_eq!(
+            unknown_outcome(&node),
+            "UNKNOWNOUTCOME command may have been executed: connection to 10.0.0.7:6379 lost"
+        );
+        assert_eq!(
+            aborted(&node),
+            "EXECABORT Transaction discarded: connection to 10.0.0.7:6379 lost before EXEC"
+        );
+    }
+}

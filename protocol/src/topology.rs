@@ -1,6 +1,16 @@
 //! What the nodes say the cluster looks like.
 
+mod draft;
+mod newest;
+mod nodes;
+mod origin;
+mod shards;
+mod slots;
+
 use std::sync::Arc;
+
+pub use newest::Freshness;
+pub use origin::{Origin, Transport};
 
 use crate::{NodeAddr, NodeId, Slot};
 
@@ -8,7 +18,7 @@ use crate::{NodeAddr, NodeId, Slot};
 ///
 /// It is what one node said, or what several said together ([`Topology::newest`]). Its parts are
 /// in an order of their own, so that two nodes that say the same give equal views.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Topology {
     /// The groups of nodes that hold the same keys, those with the lowest slots first.
     pub shards: Vec<Shard>,
@@ -23,7 +33,7 @@ pub struct Topology {
 }
 
 /// A primary, its replicas, and the slots that they hold.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Shard {
     /// The node that takes writes, if the view names one.
     pub primary: Option<NodeInfo>,
@@ -42,9 +52,9 @@ pub struct NodeInfo {
     pub id: Option<NodeId>,
     /// Where it is to be reached, if the view says so.
     pub addr: Option<NodeAddr>,
-    /// The IP address that it announced beside `addr`.
+    /// The IP address that it announced, if that is not the host of `addr`.
     pub ip: Option<Arc<str>>,
-    /// The host name that it announced beside `addr`.
+    /// The host name that it announced, if that is not the host of `addr`.
     pub hostname: Option<Arc<str>>,
     /// How the answering node thinks it is.
     pub health: Health,
@@ -104,8 +114,8 @@ pub enum TopologyError {
     /// A range of slots that is reversed, or that goes beyond the last slot.
     #[error("{0}-{1} is no range of slots")]
     BadRange(i64, i64),
-    /// Two shards claim the same slot.
-    #[error("slot {0} has two owners")]
+    /// A slot is given away twice.
+    #[error("slot {0} is given twice")]
     Overlap(Slot),
     /// The view names more nodes than a [`SlotTable`](crate::SlotTable) can hold.
     #[error("the view names more than {max} nodes", max = Topology::NODES_MAX)]

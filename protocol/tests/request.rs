@@ -2,7 +2,8 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use slotway_protocol::{
-    CommandBuf, Login, RequestError, RequestLimits, RequestScan, RequestScanner, encode_command,
+    CommandBuf, LoginState, RequestError, RequestLimits, RequestScan, RequestScanner,
+    encode_command,
 };
 
 /// What came out of a stream: the arguments of each command, and the error that ended it.
@@ -57,7 +58,7 @@ fn request() -> impl Strategy<Value = (Vec<u8>, Option<Vec<Vec<u8>>>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn any_split_of_the_bytes_gives_the_same_commands(
@@ -176,7 +177,7 @@ fn every_limit_holds_at_its_edge() {
         args_max: 2,
         inline_max: 12,
         request_max: 40,
-        login: Login::Done,
+        login: LoginState::Done,
     };
     check_with("*2\r\n$4\r\nECHO\r\n$5\r\n12345\r\n", limits, Ok(&[&["ECHO", "12345"]]));
     check_with("*1\r\n$6\r\n", limits, Err("Protocol error: invalid bulk length"));

@@ -100,10 +100,8 @@ impl Decoder<'_> {
 
     fn body(&mut self, len: usize) -> Result<Bytes, ReplyError> {
         let end = self.at.saturating_add(len);
-        match self.frame.get(end..end.saturating_add(2)) {
-            Some(b"\r\n") => {}
-            Some(_) => return Err(ReplyError::BadBulkEnd),
-            None => return Err(ReplyError::NotOneReply),
+        if !head::is_body_closed(self.frame, end)? {
+            return Err(ReplyError::NotOneReply);
         }
         let body = self.frame.slice(self.at..end);
         self.at = end + 2;

@@ -112,6 +112,16 @@ fn line(
     }
 }
 
+/// Whether the CRLF behind a body that ends at `end` is there. Half of it is enough to see that it is
+/// wrong.
+pub(crate) fn is_body_closed(bytes: &[u8], end: usize) -> Result<bool, ReplyError> {
+    match bytes.get(end..).unwrap_or_default() {
+        [b'\r', b'\n', ..] => Ok(true),
+        [] | [b'\r'] => Ok(false),
+        _ => Err(ReplyError::BadBulkEnd),
+    }
+}
+
 fn classify(
     kind: u8,
     bytes: &[u8],

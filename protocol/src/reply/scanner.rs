@@ -132,19 +132,12 @@ impl ReplyScanner {
                     let Some(opened) = opened else { return Ok(ReplyScan::Partial) };
                     self.enter(opened)?
                 }
-                Place::BodyEnd => match unread.get(self.at..self.at.saturating_add(2)) {
-                    Some(b"\r\n") => {
-                        self.at += 2;
-                        self.place = Place::Header;
-                        Ended::Element
-                    }
-                    Some(_) => return Err(ReplyError::BadBulkEnd),
-                    // Half an end is enough to see that it is wrong.
-                    None if unread.get(self.at).is_some_and(|&byte| byte != b'\r') => {
-                        return Err(ReplyError::BadBulkEnd);
-                    }
-                    None => return Ok(ReplyScan::Partial),
-                },
+                Place::BodyEnd if head::is_body_closed(unread, self.at)? => {
+                    self.at += 2;
+                    self.place = Place::Header;
+                    Ended::Element
+                }
+                Place::BodyEnd => return Ok(ReplyScan::Partial),
             };
             if ended == Ended::Element && self.close() {
                 let len = std::mem::take(&mut self.at);

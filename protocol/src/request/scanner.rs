@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Login, RequestError, RequestLimits, inline};
+use super::{LoginState, RequestError, RequestLimits, inline};
 use crate::{
     Command,
     command::Span,
@@ -143,8 +143,8 @@ impl RequestScanner {
         let args_left = usize::try_from(count).unwrap_or(usize::MAX);
         if args_left > self.limits.args_max {
             return Err(match self.limits.login {
-                Login::Done => RequestError::BadArgs,
-                Login::Pending => RequestError::BadArgsBeforeLogin,
+                LoginState::Done => RequestError::BadArgs,
+                LoginState::Pending => RequestError::BadArgsBeforeLogin,
             });
         }
         self.args.clear();
@@ -207,8 +207,8 @@ impl RequestScanner {
         self.searched = 0;
         if len > self.limits.bulk_max {
             return Err(match self.limits.login {
-                Login::Done => RequestError::BadBulk,
-                Login::Pending => RequestError::BadBulkBeforeLogin,
+                LoginState::Done => RequestError::BadBulk,
+                LoginState::Pending => RequestError::BadBulkBeforeLogin,
             });
         }
         let request_max = self.limits.request_max.min(u32::MAX as usize);

@@ -1,0 +1,167 @@
+//! Which of several views is to be believed.
+
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
+
+use super::{
+    NodeInfo, Shard, SlotRange, Topology,
+    draft::{NodeKey, in_order},
+};
+use crate::{NodeId, Slot};
+
+/// How one view stands to another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Freshness {
+    /// It knows of later changes.
+    Newer,
+    /// Their epochs are equal, or that of one is not known: the one that was read later counts.
+    Undecided,
+    /// It was overtaken, and must not replace the other.
+    Older,
+    /// They have no node in common: not an old view of this cluster but another cluster, as after
+    /// a reset. Epochs start anew there, so they cannot be compared.
+    Unrelated,
+}
+
+impl Topology {
+    /// How this view stands to another, by their epochs.
+    ///
+    /// The epoch of a cluster only grows, and every failover and every finished move of a slot
+    /// makes a higher one, or goes to the node that has the highest. So a lower epoch proves that
+    /// a view is old, while an equal one proves nothing. A cluster that was restored from a backup
+    /// goes back to lower epochs under the same ids: after all nodes were asked, and all say so,
+    /// even an [`Older`](Freshness::Older) view is to be believed.
+    pub fn freshness(&self, than: &Self) -> Freshness {
+        let (Some(mine), Some(theirs)) = (self.epoch, than.epoch) else {
+            return Freshness::Undecided;
+        };
+        if !self.has_node_of(than) {
+            return Freshness::Unrelated;
+        }
+        match mine.cmp(&theirs) {
+            std::cmp::Ordering::Greater => Freshness::Newer,
+            std::cmp::Ordering::Equal => Freshness::Undecided,
+            std::cmp::Ordering::Less => Freshness::Older,
+        }
+    }
+
+    /// What several nodes that were asked at the same time say together, whatever the order they
+    /// answered in.
+    ///
+    /// The best view is taken: one with slots before one without, then the highest epoch, then
+    /// the most slots, then what most others say too. A slot that the best view gives to another
+    /// node than some other view does goes to the owner with the higher configuration epoch,
+    /// where both are known (CLUSTER NODES): that is how the nodes themselves decide. Slots that
+    /// the best view gives to nobody stay without owner. Addresses that it does not know are taken
+    /// from the others, by node id.
+    pub fn newest(mut views: Vec<Self>) -> Option<Self> {
+        // The last criterion is the content, so that the order of the views never matters.
+        views.sort_by_cached_key(Self::ownership);
+        let votes: Vec<_> = views.iter().map(Self::ownership).collect();
+        let mut ranked: Vec<_> = views.into_iter().zip(&votes).collect();
+        ranked.sort_by_cached_key(|(view, ownership)| {
+            let votes = votes.iter().filter(|other| other == ownership).count();
+            let covered = view.covered();
+            (Reverse((covered > 0, view.epoch, covered, votes)), view.clone())
+        });
+        let ranked: Vec<_> = ranked.into_iter().map(|(view, _)| view).collect();
+        let mut newest = with_higher_claims(&ranked)?;
+        newest.epoch = ranked.iter().filter_map(|view| view.epoch).max();
+        newest.moves = ranked.iter().flat_map(|view| &view.moves).copied().collect();
+        newest.learn_from(&ranked);
+        Some(in_order(newest))
+    }
+
+    /// Who owns what, in few words.
+    fn ownership(&self) -> Vec<(Vec<SlotRange>, Option<NodeId>)> {
+        let owned = self.shards.iter().filter(|shard| !shard.slots.is_empty());
+        let id = |shard: &Shard| shard.primary.as_ref().and_then(|node| node.id);
+        owned.map(|shard| (shard.slots.clone(), id(shard))).collect()
+    }
+
+    fn has_node_of(&self, other: &Self) -> bool {
+        let ids: HashSet<_> = self.nodes().filter_map(|node| node.id).collect();
+        let addrs: HashSet<_> = self.nodes().filter_map(|node| node.addr.as_ref()).collect();
+        other.nodes().any(|node| match node.id {
+            Some(id) if !ids.is_empty() => ids.contains(&id),
+            _ => node.addr.as_ref().is_some_and(|addr| addrs.contains(addr)),
+        })
+    }
+
+    /// Takes over what other views know about its nodes and it does not.
+    fn learn_from(&mut self, views: &[Self]) {
+        let mut known: HashMap<NodeId, Vec<&NodeInfo>> = HashMap::new();
+        for node in views.iter().flat_map(Self::nodes) {
+            if let Some(id) = node.id {
+                known.entry(id).or_default().push(node);
+            }
+        }
+        for node in self.shards.iter_mut().flat_map(Shard::nodes_mut) {
+            for other in node.id.and_then(|id| known.get(&id)).into_iter().flatten() {
+                node.addr = node.addr.take().or_else(|| other.addr.clone());
+                node.ip = node.ip.take().or_else(|| other.ip.clone());
+                node.hostname = node.hostname.take().or_else(|| other.hostname.clone());
+                node.zone = node.zone.take().or_else(|| other.zone.clone());
+            }
+        }
+    }
+}
+
+/// The first view, with the slots that others claim under a higher epoch at their owners.
+fn with_higher_claims(ranked: &[Topology]) -> Option<Topology> {
+    let (best, others) = ranked.split_first()?;
+    let mut claims: Vec<Option<&Shard>> = vec![None; usize::from(Slot::COUNT)];
+    for shard in &best.shards {
+        shard.slots.iter().for_each(|range| claims[range.indices()].fill(Some(shard)));
+    }
+    let mut changed = false;
+    for shard in others.iter().flat_map(|view| &view.shards) {
+        for at in shard.slots.iter().flat_map(|range| range.indices()) {
+            let held = claims[at].and_then(|held| held.epoch);
+            if held.is_some_and(|held| Some(held) < shard.epoch) {
+                claims[at] = Some(shard);
+                changed = true;
+            }
+        }
+    }
+    Some(if changed { regrouped(best, &claims) } else { best.clone() })
+}
+
+/// A view in which every slot is at the owner of its claim, and every node at one place.
+fn regrouped(best: &Topology, claims: &[Option<&Shard>]) -> Topology {
+    let mut shards: Vec<(Shard, &Shard)> = Vec::new();
+    let mut owners: HashMap<Option<NodeKey>, usize> = HashMap::new();
+    for (slot, claim) in Slot::all().zip(claims) {
+        let Some(claim) = claim else { continue };
+        let owner = claim.primary.as_ref().and_then(NodeKey::of);
+        let at = *owners.entry(owner).or_insert_with(|| {
+            let shard = Shard { slots: Vec::new(), ..(*claim).clone() };
+            shards.push((shard, claim));
+            shards.len() - 1
+        });
+        shards[at].0.slots.push(slot.into());
+        // Of several views of a shard, the newest says who its replicas are.
+        if shards[at].1.epoch < claim.epoch {
+            let slots = std::mem::take(&mut shards[at].0.slots);
+            shards[at] = (Shard { slots, ..(*claim).clone() }, claim);
+        }
+    }
+    // An owner of slots is in its own shard alone, and no node is in two.
+    let mut placed: HashSet<_> = owners.into_keys().flatten().collect();
+    shards.sort_by_key(|(shard, _)| Reverse(shard.epoch));
+    let mut shards: Vec<_> = shards.into_iter().map(|(shard, _)| shard).collect();
+    for shard in &mut shards {
+        shard.replicas.retain(|node| NodeKey::of(node).is_some_and(|key| placed.insert(key)));
+    }
+    let idle = best.shards.iter().map(|shard| {
+        let mut idle = Shard { slots: Vec::new(), ..shard.clone() };
+        let mut is_free = |node: &NodeInfo| NodeKey::of(node).is_some_and(|key| placed.insert(key));
+        idle.primary = idle.primary.filter(&mut is_free);
+        idle.replicas.retain(is_free);
+        idle
+    });
+    shards.extend(idle.filter(|shard| shard.nodes().next().is_some()));
+    Topology { shards, ..best.clone() }
+}
