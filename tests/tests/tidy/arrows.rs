@@ -33,7 +33,7 @@ pub(crate) fn crates_point_one_way(tree: &Tree) -> Vec<Finding> {
 
 /// The proxy and the cluster share a binary, and nothing else.
 pub(crate) fn the_main_alone_joins_proxy_and_cluster(tree: &Tree) -> Vec<Finding> {
-    let files = tree.rust().filter(|file| file.path.starts_with("proxy/") && file.path != MAIN);
+    let files = tree.rust().filter(|file| file.path.starts_with("proxy/src/") && file.path != MAIN);
     let naming = files.filter(|file| file.text.contains("slotway_cluster"));
     naming.map(|file| file.finding(format!("names slotway_cluster: only {MAIN} may"))).collect()
 }
@@ -133,6 +133,7 @@ mod tests {
         let rule = the_main_alone_joins_proxy_and_cluster;
         check(rule, "proxy/src/session.rs", "use slotway_cluster::Node;", Some("only"));
         check(rule, MAIN, "use slotway_cluster::dev;", None);
+        check(rule, "proxy/tests/dev.rs", "use slotway_cluster::TestServer;", None);
     }
 
     #[test]

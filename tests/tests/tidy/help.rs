@@ -1,6 +1,6 @@
 //! Every flag of the `slotway` command is in the README.
 
-use std::process::Command;
+use std::{collections::HashSet, process::Command};
 
 use slotway_tests::command;
 
@@ -23,12 +23,18 @@ pub(crate) fn of_the_command(verbs: &[String]) -> String {
 /// The README has each flag that `help` shows, of each verb below any other.
 pub(crate) fn readme_names_every_flag(tree: &Tree, help: &mut Help<'_>) -> Vec<Finding> {
     let readme = tree.text("README.md").unwrap_or_default();
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = Vec::new();
+    let mut known = HashSet::new();
     let mut left = vec![Vec::new()];
     while let Some(verbs) = left.pop() {
         let help = help(&verbs);
-        for flag in flags(&help).filter(|flag| !names(readme, flag)) {
-            let says = format!("says nothing of `slotway {} {flag}`", verbs.join(" "));
+        // A flag that many verbs have is found once.
+        let unknown = |flag: &&str| !names(readme, flag) && known.insert((*flag).to_owned());
+        for flag in flags(&help).filter(unknown) {
+            let says = format!(
+                "says nothing of `slotway {}`",
+                [&verbs[..], &[flag.to_owned()]].concat().join(" ")
+            );
             found.push(Finding { path: "README.md".into(), line: None, says });
         }
         for verb in subcommands(&help) {

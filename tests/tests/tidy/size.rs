@@ -58,7 +58,8 @@ fn long_functions(file: &File) -> Vec<Finding> {
             continue;
         }
         let closing = format!("{}}}", " ".repeat(line.len() - line.trim_start().len()));
-        let body = lines[start + signature + 1..].iter().take_while(|line| **line != closing);
+        let body =
+            lines[start + signature + 1..].iter().take_while(|line| !line.starts_with(&closing));
         let code = body.filter(|line| is_code(line)).count();
         if code > FUNCTION_MAX {
             let says = format!("`{name}` has {code} lines of code, more than {FUNCTION_MAX}");
@@ -117,6 +118,14 @@ mod tests {
         check(functions_are_short, "client/src/a.rs", &function(&code.repeat(FUNCTION_MAX)), &[]);
         let words = function(&"        // why\n\n".repeat(FUNCTION_MAX));
         check(functions_are_short, "client/src/a.rs", &words, &[]);
+    }
+
+    #[test]
+    fn a_function_ends_in_a_macro_too() {
+        let template = "m! {\n    $(async fn $name() {\n        go();\n    })+\n}\n";
+        let text = format!("{template}{}", "go();\n".repeat(FUNCTION_MAX));
+        check(functions_are_short, "a/src/b.rs", &text, &[]);
+        check(functions_are_short, "a/src/b.rs", &text.replace("$(a", "a"), &[]);
     }
 
     #[test]
