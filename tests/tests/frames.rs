@@ -102,9 +102,11 @@ fn hold_against(server: TestServer, addr: &NodeAddr) {
 }
 
 async fn check(server: TestServer) {
-    let cluster = TestCluster::start(Spec::on(server).shape(1, 0)).await.unwrap();
+    let cluster = TestCluster::start(Spec::on(server).shape(1, 0)).await;
+    let cluster = cluster.expect("one node makes a cluster");
     let addr = cluster.node(0).addr().clone();
-    tokio::task::spawn_blocking(move || hold_against(server, &addr)).await.unwrap();
+    let check = tokio::task::spawn_blocking(move || hold_against(server, &addr));
+    check.await.expect("the server and we agree");
 }
 
 #[tokio::test(flavor = "multi_thread")]
