@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use slotway_protocol::{Command, NodeAddr, NodeId, NodeInfo, Shard, Slot, SlotRange, Topology};
+use slotway_protocol::{Command, NodeAddr, NodeId, Slot, SlotRange};
 
 use crate::random::Random;
 
@@ -269,32 +269,39 @@ impl Cluster {
         Some(format!("-MOVED {slot} {}\r\n", self.nodes[owner.node].addr))
     }
 
-    /// The cluster as this node sees it.
-    pub(crate) fn seen_from(&self, at: NodeIndex) -> Topology {
+    /// What `CLUSTER NODES` says at this node.
+    pub(crate) fn nodes_text(&self, at: NodeIndex) -> String {
         let view = &self.nodes[at].view;
-        let info = |index: NodeIndex| {
-            let Node { id, addr, .. } = &self.nodes[index];
-            NodeInfo { id: Some(*id), ..NodeInfo::at(addr.clone()) }
-        };
-        let shard = |primary: NodeIndex| {
-            let owns = |range: &Range| view[*range].node == primary;
-            let replica_of = |&index: &NodeIndex| self.nodes[index].primary == Some(primary);
-            Shard {
-                primary: Some(info(primary)),
-                replicas: (0..self.nodes.len()).filter(replica_of).map(info).collect(),
-                slots: (0..RANGES).filter(owns).map(slots).collect(),
-                epoch: view.iter().filter(|owner| owner.node == primary).map(|o| o.epoch).max(),
-            }
-        };
-        let serves = |&index: &NodeIndex| {
-            let idle = self.is_primary(index) && self.nodes[index].alive;
-            idle || view.iter().any(|owner| owner.node == index)
-        };
-        Topology {
-            shards: (0..self.nodes.len()).filter(serves).map(shard).collect(),
-            epoch: view.iter().map(|owner| owner.epoch).max(),
-            ..Topology::default()
-        }
+        let lines =
+            (0..self.nodes.len()).filter(|&index| self.is_listed(index, view)).map(|index| {
+                let node = &self.nodes[index];
+                let owned: Vec<Range> = (0..RANGES).filter(|&r| view[r].node == index).collect();
+                let (role, primary) = match node.primary {
+                    Some(primary) if owned.is_empty() => {
+                        ("slave", self.nodes[primary].id.to_string())
+                    }
+                    _ => ("master", "-".to_owned()),
+                };
+                let myself = if index == at { "myself," } else { "" };
+                let epoch = owned.iter().map(|&range| view[range].epoch).max().unwrap_or(0);
+                let slots = owned.iter().map(|&range| {
+                    let range = slots(range);
+                    format!(" {}-{}", range.first(), range.last())
+                });
+                format!(
+                    "{} {}@16379 {myself}{role} {primary} 0 0 {epoch} connected{}\n",
+                    node.id,
+                    node.addr,
+                    slots.collect::<String>()
+                )
+            });
+        lines.collect()
+    }
+
+    /// A primary that left for good is forgotten.
+    fn is_listed(&self, index: NodeIndex, view: &[Owner; RANGES]) -> bool {
+        let node = &self.nodes[index];
+        node.alive || node.primary.is_some() || view.iter().any(|owner| owner.node == index)
     }
 }
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use slotway_protocol::{
-    Learn, Mishap, Moved, Notice, Now, Progress, SlotTable, Step, Target, Topology, Verdict,
+    Freshness, Learn, Mishap, Moved, Notice, Now, Origin, Progress, SlotTable, Step, Target,
+    Topology, Transport, Value, Verdict,
 };
 
 use crate::{
-    cluster::NodeIndex,
+    cluster::{Cluster, NodeIndex},
     event::{Bug, Event, Met},
     link::Ticket,
     session::{Kind, Next, Outcome},
@@ -125,7 +126,7 @@ impl World {
         let addr = known[self.random.below(known.len())].addr().cloned();
         let node = addr.and_then(|addr| self.cluster.find(&addr));
         let alive = node.filter(|&node| self.cluster.nodes[node].alive);
-        let view = alive.map(|node| self.cluster.seen_from(node));
+        let view = alive.map(|node| read_view(&self.cluster, node));
         let delay = self.random.between(100, 2_000);
         self.agenda.after(delay, Event::View(view));
     }
@@ -134,7 +135,8 @@ impl World {
         self.refreshing = false;
         let Some(view) = view else { return self.refresh() };
         let before = self.table.epoch();
-        if view.epoch >= before || self.bug == Bug::OlderEpochTaken {
+        let older = view.freshness(self.table.topology()) == Freshness::Older;
+        if !older || self.bug == Bug::OlderEpochTaken {
             self.table = SlotTable::new(view).expect("the model is small");
         }
         if self.table.epoch() < before {
@@ -164,6 +166,13 @@ impl World {
     fn elapsed(&self, ticket: Ticket) -> Duration {
         Duration::from_micros(self.agenda.now - self.requests[ticket].started)
     }
+}
+
+/// What a node says to `CLUSTER NODES`, read as a client reads it.
+pub(crate) fn read_view(cluster: &Cluster, node: NodeIndex) -> Topology {
+    let answer = Value::Bulk(cluster.nodes_text(node).into());
+    let origin = Origin { addr: cluster.nodes[node].addr.clone(), transport: Transport::Plain };
+    Topology::from_nodes(&answer, &origin).expect("the model writes what servers write")
 }
 
 fn refused(reply: &[u8]) -> Outcome {

@@ -11,6 +11,7 @@ use crate::{
     agenda::Agenda,
     cluster::{Cluster, NodeIndex},
     event::{Bug, Event, Met},
+    judge::read_view,
     link::{Link, Ticket},
     random::Random,
     script::Step,
@@ -46,7 +47,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, bug: Bug) -> Self {
         let cluster = Cluster::new(PRIMARIES);
-        let table = SlotTable::new(cluster.seen_from(0)).unwrap();
+        let table = SlotTable::new(read_view(&cluster, 0)).unwrap();
         let mut world = Self {
             random: Random::new(seed),
             agenda: Agenda::new(),
