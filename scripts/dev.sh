@@ -8,10 +8,16 @@ if [ -z "${SLOTWAY_SERVER:-}" ] && ! command -v valkey-server >/dev/null 2>&1 &&
     ! command -v redis-server >/dev/null 2>&1; then
     echo "dev: there is no valkey-server and no redis-server on the PATH, so one is fetched"
     scripts/prepare.sh python3
-    scripts/fetch.py valkey-9.1
-    SLOTWAY_SERVER=$PWD/target/servers/valkey-9.1/valkey-server
-    export SLOTWAY_SERVER
+    # A binary below target/ and no package of the system: a package would start a service on 6379.
+    if scripts/fetch.py valkey-9.1; then
+        SLOTWAY_SERVER=$PWD/target/servers/valkey-9.1/valkey-server
+        export SLOTWAY_SERVER
+    else
+        scripts/prepare.sh valkey-server
+    fi
 fi
-cargo build --release --locked --package slotway-proxy
+# Not the release profile: it takes 2.4 times the CPU to build (95 s instead of 40 s), and the cluster
+# is not ready any sooner (2.1 s instead of 2.2 s), since that is the nodes' own time.
+cargo build --locked --package slotway-proxy
 # The binary itself, so that Ctrl-C reaches it alone and its exit code is ours.
-exec target/release/slotway dev "$@"
+exec "${CARGO_TARGET_DIR:-target}/debug/slotway" dev "$@"

@@ -42,7 +42,7 @@ install() {
         echo "prepare: brew install $5"
         brew install --quiet "$5"
     else
-        fail "no package manager was found" "install $1 by hand"
+        fail "no package manager was found" "install ${1:-$5} by hand"
     fi
 }
 
@@ -66,6 +66,13 @@ for program in "$@"; do
         ;;
     c++)
         command -v c++ >/dev/null 2>&1 || install g++ gcc-c++ build-base gcc gcc
+        ;;
+    valkey-server)
+        command -v valkey-server >/dev/null 2>&1 && continue
+        # Debian's package starts a service, which would stay behind on port 6379.
+        command -v apt-get >/dev/null 2>&1 &&
+            fail "there is no server for this machine" "install one: apt-get install redis-server"
+        install "" valkey valkey valkey valkey
         ;;
     python3)
         command -v python3 >/dev/null 2>&1 || install python3 python3 python3 python python3

@@ -1,3 +1,4 @@
 //! What several end-to-end tests need.
 
+pub mod command;
 pub mod raw;
