@@ -1,14 +1,14 @@
 //! Brings nodes together into a cluster, and waits until it is one.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use slotway_protocol::{NodeAddr, NodeId, Slot};
+use slotway_protocol::{NodeAddr, NodeId, Slot, Value};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     Error,
     admin::Admin,
-    view::{Health, View, field},
+    view::{Health, Seen, View, field},
 };
 
 /// A node that is being brought in: who it is, and a connection to it.
@@ -184,26 +184,56 @@ async fn lacks_service(member: &mut Member, view: &View) -> Result<Option<String
     if is_replica && field(&replication, "master_link_status") != Some("up") {
         return Ok(Some("its replication link is down".into()));
     }
-    let copies = listed_replicas(member).await?;
-    let replicas = |node: &&crate::view::Seen| {
-        let primary = node.primary.and_then(|id| view.node(id));
-        primary.is_some_and(|primary| !primary.slots.is_empty())
+    let replicas: Vec<_> = view.nodes.iter().filter_map(|node| replica_of(view, node)).collect();
+    let listed = listed_replicas(member).await?;
+    if let Some((replica, _)) = replicas.iter().find(|(replica, _)| !listed.contains(replica)) {
+        return Ok(Some(format!("CLUSTER SLOTS leaves replica {replica} out")));
+    }
+    let shards = shards(member).await?;
+    let together = |(replica, primary): &&(NodeId, NodeId)| {
+        shards.iter().any(|shard| shard.contains(replica) && shard.contains(primary))
     };
-    let due = view.nodes.iter().filter(|node| node.health == Health::Fine).filter(replicas).count();
-    Ok((copies < due).then(|| format!("lists {copies} of {due} replicas")))
+    let apart = replicas.iter().find(|pair| !together(pair));
+    Ok(apart.map(|(replica, _)| format!("CLUSTER SHARDS has replica {replica} apart")))
 }
 
-/// How many replicas CLUSTER SLOTS names: one that nobody has heard an offset of is left out.
-async fn listed_replicas(member: &mut Member) -> Result<usize, Error> {
+/// A replica that is well, with its primary, if that one owns slots.
+fn replica_of(view: &View, node: &Seen) -> Option<(NodeId, NodeId)> {
+    let primary = view.node(node.primary?)?;
+    let counts = node.health == Health::Fine && !primary.slots.is_empty();
+    counts.then_some((node.id, primary.id))
+}
+
+/// The nodes of each shard that are online, as CLUSTER SHARDS has them: who belongs to which shard
+/// is gossiped apart from who copies whom, and later.
+async fn shards(member: &mut Member) -> Result<Vec<Vec<NodeId>>, Error> {
+    let reply = member.admin.ask(&["CLUSTER", "SHARDS"]).await?;
+    let shards = reply.as_elements().unwrap_or_default();
+    Ok(shards.iter().map(online_nodes).collect())
+}
+
+fn online_nodes(shard: &Value) -> Vec<NodeId> {
+    let nodes = entry(shard, "nodes").and_then(Value::as_elements).unwrap_or_default();
+    let online = |node: &&Value| entry(node, "health").and_then(Value::as_str) == Some("online");
+    let id = |node: &Value| NodeId::parse(entry(node, "id")?.as_bytes()?);
+    nodes.iter().filter(online).filter_map(id).collect()
+}
+
+fn entry<'a>(map: &'a Value, name: &str) -> Option<&'a Value> {
+    map.as_pairs()?.find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
+}
+
+/// The replicas that CLUSTER SLOTS names: one that nobody has heard an offset of is left out.
+async fn listed_replicas(member: &mut Member) -> Result<HashSet<NodeId>, Error> {
     let reply = member.admin.ask(&["CLUSTER", "SLOTS"]).await?;
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for range in reply.as_elements().unwrap_or_default() {
         for replica in range.as_elements().unwrap_or_default().iter().skip(3) {
             let id = replica.as_elements().and_then(|parts| parts.get(2)?.as_bytes());
             seen.extend(id.and_then(NodeId::parse));
         }
     }
-    Ok(seen.len())
+    Ok(seen)
 }
 
 /// Lets those meet who do not know each other.

@@ -74,7 +74,7 @@ impl LocalCluster {
     const STOP_DEADLINE: Duration = Duration::from_secs(10);
     /// Nodes talk to each other about twice in a node timeout, so with a long one they would
     /// agree late.
-    const FORMING_TIMEOUT: Duration = Duration::from_secs(2);
+    const FORMING_TIMEOUT: Duration = Duration::from_millis(1500);
 
     /// A new cluster, ready: every node serves, knows all others, and every replica is in sync.
     pub async fn create(

@@ -61,6 +61,15 @@ async fn a_fresh_cluster_is_whole(server: TestServer) {
         let lengths: Vec<_> =
             slots.as_elements().unwrap().iter().map(|s| s.as_elements().unwrap().len()).collect();
         assert_eq!(lengths, [4, 4, 4], "{slots:?}");
+        // And each shard has both of its nodes, though that is gossiped apart.
+        let shards = cluster.command(index, &["CLUSTER", "SHARDS"]).await.unwrap();
+        let nodes = |shard: &Value| {
+            let (_, nodes) =
+                shard.as_pairs().unwrap().find(|(k, _)| k.as_str() == Some("nodes")).unwrap();
+            nodes.as_elements().unwrap().len()
+        };
+        let lengths: Vec<_> = shards.as_elements().unwrap().iter().map(nodes).collect();
+        assert_eq!(lengths, [2, 2, 2], "{shards:?}");
         if server.binary().product() == Product::Valkey {
             let zone = cluster.command(index, &["CONFIG", "GET", "availability-zone"]).await;
             assert_eq!(zone.unwrap().as_elements().unwrap()[1].as_str(), node.host());
