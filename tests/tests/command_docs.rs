@@ -16,7 +16,8 @@ server's `COMMAND` adds to it, and replaces what it says of the same command.
 - **Sent again**: whether it may be sent a second time when a connection broke before the reply.
   *If asked for*: only where retries of idempotent commands are turned on.
 - **Since**: the version that brought it, and the oldest of the tested servers that has it.
-- Struck through: refused by default, since only the operator of a node should do it.
+- Struck through: refused by default, since only the operator of a node should do it; and `MSETEX`,
+  since Valkey 9.1 does not look at the slots of its keys and would write them on a wrong node.
 
 | Command | Goes to | Sent again | Since | Seen in |
 |---|---|---|---|---|

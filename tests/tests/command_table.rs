@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     env, fs,
     io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command as Process, Stdio},
@@ -13,8 +14,8 @@ use std::{
 
 use bytes::Bytes;
 use slotway_protocol::{
-    CommandBuf, CommandFlags, CommandSpec, CommandTable, KeyFlags, Plan, PlanRules, ReplyLimits,
-    ReplyScan, ReplyScanner, Value,
+    CommandBuf, CommandFlags, CommandSpec, CommandTable, CrossSlot, KeyFlags, Plan, PlanRules,
+    Refusal, ReplyLimits, ReplyScan, ReplyScanner, Value,
 };
 
 /// A server that the built-in table was written from, and the commands of which a later one says
@@ -111,13 +112,40 @@ struct Server {
 
 impl Server {
     fn start(binary: &str) -> Self {
+        Self::start_with(binary, &["--port", "0"])
+    }
+
+    /// A node that is a cluster by itself, and serves the upper half of the slots.
+    fn start_half_cluster(binary: &str) -> Self {
+        let free = || TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let (client, bus) = (free(), free());
+        let port =
+            |socket: TcpListener| socket.local_addr().expect("it is bound").port().to_string();
+        let (client, bus) = (port(client), port(bus));
+        let options = ["--port", &client, "--cluster-port", &bus, "--bind", "127.0.0.1"];
+        let cluster = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
+        let mut server = Self::start_with(binary, &[&options[..], &cluster[..]].concat());
+        let done = server.call(&["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
+        assert_eq!(done.as_str(), Some("OK"));
+        // A node waits for others before it serves. Each WAIT takes the server 50 ms.
+        let is_up = |info: Value| info.as_str().is_some_and(|info| info.contains("state:ok"));
+        let up = (0..600).any(|_| {
+            server.call(&["WAIT", "1", "50"]);
+            is_up(server.call(&["CLUSTER", "INFO"]))
+        });
+        assert!(up, "{binary} does not serve its slots after 30 s");
+        server
+    }
+
+    fn start_with(binary: &str, options: &[&str]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let folder =
             format!("slotway-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let folder = env::temp_dir().join(folder);
         fs::create_dir_all(&folder).expect("the folder for temporary files can be written");
         let mut process = Process::new(binary_path(binary))
-            .args(["--port", "0", "--unixsocket", "socket", "--save", ""])
+            .args(["--unixsocket", "socket", "--save", ""])
+            .args(options)
             .current_dir(&folder)
             .stdout(Stdio::piped())
             .spawn()
@@ -365,6 +393,53 @@ fn is_comparable(binary: &str, args: &[String], ours: &[(Vec<u8>, KeyFlags)]) ->
         "migrate" => !args.last().is_some_and(|last| last.eq_ignore_ascii_case("keys")),
         _ => true,
     }
+}
+
+#[test]
+fn each_server_looks_for_keys_in_the_slot_that_was_planned() {
+    for Known { binary, .. } in SERVERS {
+        let mut server = Server::start_half_cluster(binary);
+        let table = CommandTable::of_server(&server.call(&["COMMAND"])).expect("COMMAND is read");
+        let rules = PlanRules::new(&table).with_cross_slot(CrossSlot::Reject);
+        let mut dice = Dice(11);
+        let mut compared = 0;
+        for spec in table.iter() {
+            for _ in 0..60 {
+                let args = arguments(spec, &mut dice);
+                let command = CommandBuf::new(&args).expect("a short command");
+                let plan = Plan::of(&command.as_command(), &table, &rules);
+                let Some(expected) = codes(&plan) else { continue };
+                let reply = server.call(&args);
+                let error = reply.as_error().map(String::from_utf8_lossy).unwrap_or_default();
+                let code = error.split(' ').next().unwrap_or_default();
+                let elsewhere = ["CROSSSLOT", "CLUSTERDOWN"].contains(&code);
+                let same = if elsewhere { expected.contains(&code) } else { expected.is_empty() };
+                assert!(
+                    same || is_told_without_a_look(&error),
+                    "{binary} {args:?}: planned {expected:?}, answered {error:?}"
+                );
+                compared += 1;
+            }
+        }
+        assert!(compared > 5_000, "only {compared} commands were compared with {binary}");
+    }
+}
+
+/// With what a node that serves only the upper half of the slots answers what was planned for one
+/// slot, if it does not run it.
+fn codes(plan: &Plan) -> Option<&'static [&'static str]> {
+    if let Plan::Refused(Refusal::CrossSlot { .. }) = plan {
+        // The first key alone may tell it that it does not serve them.
+        return Some(&["CROSSSLOT", "CLUSTERDOWN"]);
+    }
+    let Plan::Single { slot, .. } = plan else { return None };
+    Some(if slot.number() < 8192 { &["CLUSTERDOWN"] } else { &[] })
+}
+
+/// Whether the server refused before it looked at any key: it does not have the command, or there
+/// is only a destination.
+fn is_told_without_a_look(error: &str) -> bool {
+    error.starts_with("ERR unknown ") || error.starts_with("ERR at least 1 input key is needed")
 }
 
 #[test]
