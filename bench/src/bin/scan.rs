@@ -7,8 +7,8 @@ use bytes::Bytes;
 use redis_protocol::{redis_keyslot, resp2};
 use slotway_bench::{Subject, measure, save};
 use slotway_protocol::{
-    ReplyLimits, ReplyScan, ReplyScanner, RequestLimits, RequestScan, RequestScanner, Slot, Value,
-    encode_command,
+    CommandTable, Plan, PlanRules, ReplyLimits, ReplyScan, ReplyScanner, RequestLimits,
+    RequestScan, RequestScanner, Slot, Value, encode_command,
 };
 
 const COUNT: u64 = 10_000;
@@ -18,8 +18,13 @@ fn main() -> io::Result<()> {
     let sets = requests(64);
     let large_sets = requests(16 << 10);
     let bulks = replies(64);
+    let table = CommandTable::builtin();
+    let rules = PlanRules::new(&table);
     let keys: Vec<_> = (0..COUNT).map(|n| format!("key:{n:012}")).collect();
     let mut subjects = [
+        Subject::new("SET 64 B: end and plan", "slotway", COUNT, || {
+            plan_requests(&sets, &table, &rules);
+        }),
         Subject::new("SET 64 B: end and slot", "slotway", COUNT, || scan_requests(&sets)),
         Subject::new("SET 64 B: end and slot", "redis-protocol", COUNT, || decode_requests(&sets)),
         Subject::new("SET 16 KiB: end and slot", "slotway", COUNT, || scan_requests(&large_sets)),
@@ -80,6 +85,18 @@ fn scan_requests(stream: &[u8]) {
         at += consumed;
     }
     assert_eq!(at, stream.len(), "every request was scanned");
+}
+
+/// All that a proxy does with a request before it is sent: its end, its command, its rules, its keys
+/// and their slot.
+fn plan_requests(stream: &[u8], table: &CommandTable, rules: &PlanRules) {
+    let mut scanner = RequestScanner::new(RequestLimits::default());
+    let mut at = 0;
+    while let Ok(RequestScan::Command { command, consumed }) = scanner.scan(&stream[at..]) {
+        black_box(Plan::of(&command, table, rules));
+        at += consumed;
+    }
+    assert_eq!(at, stream.len(), "every request was planned");
 }
 
 fn decode_requests(stream: &[u8]) {
