@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Error, LocalCluster, ProcessState, Role,
+    view::slots,
     watch::{FailoverStep, FailoverWatch},
 };
 
@@ -260,9 +261,7 @@ pub(crate) async fn shards(cluster: &LocalCluster) -> Result<Vec<ShardStatus>, E
     for shard in 0..cluster.shards() {
         let owner = cluster.primary_of(shard).await?;
         let owner_id = cluster.node(owner).id();
-        let owned = views.iter().find_map(|view| {
-            view.node(owner_id).filter(|seen| seen.is_primary).map(|seen| seen.slots.clone())
-        });
+        let owned = views.iter().find_map(|view| view.led_by(owner_id).map(slots));
         let members = cluster.nodes().iter().filter(|node| node.shard() == shard);
         let mut nodes: Vec<_> = members
             .map(|node| NodeStatus {
