@@ -4,6 +4,7 @@ mod args;
 mod control;
 mod event;
 mod folder;
+mod password;
 mod perform;
 mod run;
 mod screen;
