@@ -4,6 +4,7 @@ mod args;
 mod control;
 mod event;
 mod folder;
+mod outlook;
 mod password;
 mod perform;
 mod run;
