@@ -1,6 +1,7 @@
 //! `slotway dev`: a cluster for a developer's shell, and what a second terminal does to it.
 
 mod args;
+mod connect;
 mod control;
 mod event;
 mod folder;

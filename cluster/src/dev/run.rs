@@ -11,9 +11,11 @@ use tokio::{
 
 use super::{
     args::StartArgs,
+    connect::{connect_line, program},
     control::Control,
     event::{Event, ShardStatus, shard_table},
     folder::{DataFolder, Saved},
+    outlook::Outlook,
     password::{VARIABLE, password},
     perform::{Desk, shards},
     screen::{Screen, seconds},
@@ -195,31 +197,24 @@ async fn show_ready(cluster: &LocalCluster, screen: &Screen) -> Result<(), Error
         shards: &shards,
         tls_ca,
     });
+    let first = Outlook::of_losing(cluster.node(0).port(), &shards);
+    if let Outlook::NoMajority { .. } = first {
+        screen
+            .say("  note: a replica takes over only with three primaries or more, most of them up");
+    }
+    let program = program();
     screen.say(&format!(
-        "\n{}\n\n  ready in {}\n\n  connect   {}\n\n  \
-         try:  slotway dev status        slotway dev kill shard1        slotway dev add\n  \
-         Ctrl-C stops everything; the data stays (slotway dev --fresh starts empty)",
+        "\n{}\n\n  ready in {}\n\n  \
+         connect   {}\n\n  \
+         try       {program} dev status\n            \
+         {program} dev kill shard1\n            \
+         {program} dev add\n\n  \
+         Ctrl-C stops everything; the data stays (--fresh starts empty)",
         shard_table(&shards),
         seconds(took),
         connect_line(cluster)
     ));
     Ok(())
-}
-
-/// The command that gets a person in.
-fn connect_line(cluster: &LocalCluster) -> String {
-    let mut line = format!("redis-cli -c -p {}", cluster.node(0).port());
-    if let Some(tls) = cluster.tls() {
-        line.push_str(&format!(" --tls --cacert {}", tls.ca.display()));
-    }
-    let access = &cluster.settings().access;
-    if let Some(user) = &access.user {
-        line.push_str(&format!(" --user {user}"));
-    }
-    if access.password.is_some() {
-        line.push_str(" --askpass");
-    }
-    line
 }
 
 /// Says when a server has died by itself; returns when nobody reads it.
