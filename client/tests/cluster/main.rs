@@ -112,3 +112,79 @@ async fn dropped_calls_shift_no_reply() {
     let report = ledger.end(&client).await;
     assert_eq!((report.refused, report.unknown), (0, 0), "{report:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_double_and_lose_nothing() {
+    let (cluster, client) = start(TestServer::Valkey91).await;
+    let ledger = Ledger::start(&client, 64);
+    for _ in 0..20 {
+        ledger.makes_progress().await;
+        for primary in 0..3 {
+            let kill = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+            cluster.command(primary, &kill).await.unwrap();
+        }
+    }
+    ledger.makes_progress().await;
+    let report = ledger.end(&client).await;
+    assert_eq!((report.refused, report.missing), (0, 0), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_node_holds_up_no_other() {
+    let spec = Spec { node_timeout: Duration::from_secs(60), ..Spec::on(TestServer::Redis70) };
+    let cluster = TestCluster::start(spec).await.unwrap();
+    let client = Client::connect(Config::new([cluster.node(1).addr().clone()])).await.unwrap();
+    let ledger = Ledger::start(&client, 64);
+    ledger.makes_progress().await;
+    cluster.pause(0);
+    let last_of_frozen = 5460;
+    for _ in 0..5 {
+        ledger.makes_progress_where(|slot| slot.number() > last_of_frozen).await;
+    }
+    cluster.resume_node(0);
+    ledger.makes_progress().await;
+    let report = ledger.end(&client).await;
+    assert_eq!(report.missing, 0, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_costs_no_error() {
+    let (cluster, client) = start(TestServer::Valkey81).await;
+    let ledger = Ledger::start(&client, 64);
+    for primary in 0..3 {
+        ledger.makes_progress().await;
+        cluster.failover(primary + 3).await.unwrap();
+        ledger.makes_progress().await;
+        cluster.stop(primary).await;
+        ledger.makes_progress().await;
+        cluster.start(primary).await.unwrap();
+        cluster.wait_ready().await.unwrap();
+    }
+    ledger.makes_progress().await;
+    let report = ledger.end(&client).await;
+    assert_eq!((report.refused, report.unknown, report.missing), (0, 0, 0), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moving_slots_as_one_costs_no_error() {
+    let (cluster, client) = start(TestServer::Valkey91).await;
+    let ledger = Ledger::start(&client, 64);
+    ledger.makes_progress().await;
+    let to = cluster.node(1).id().to_string();
+    let command = ["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", "0", "2000", "NODE", &to];
+    let started = cluster.command(0, &command).await.unwrap();
+    assert_eq!(started, Value::Simple("OK".into()));
+    let slots = [0, 1_000, 2_000].map(|number| slotway::Slot::new(number).unwrap());
+    let there = || async {
+        for slot in slots {
+            if cluster.owner(slot).await? != 1 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    cluster.wait_for("the slots have moved", Duration::from_secs(30), there).await.unwrap();
+    ledger.makes_progress().await;
+    let report = ledger.end(&client).await;
+    assert_eq!((report.refused, report.unknown, report.missing), (0, 0, 0), "{report:?}");
+}
