@@ -44,8 +44,8 @@ pub use pipeline::{
     Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, UnexpectedReply, UnitId,
 };
 pub use plan::{
-    Audience, CrossSlot, CursorTooLarge, KeyInSlot, Part, Pin, Plan, PlanRules, Refusal,
-    ScanCursor, ScanReplyError, SessionCommand, Split, UnknownName,
+    CrossSlot, CursorTooLarge, KeyInSlot, Part, Plan, PlanRules, Refusal, ScanCursor,
+    ScanReplyError, Split, UnknownName,
 };
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
@@ -56,8 +56,8 @@ pub use retry::{
 pub use secret::Secret;
 pub use slot::{Slot, hash_tag};
 pub use spec::{
-    Arity, Categories, CommandFlags, CommandSpec, Key, KeyBegin, KeyFind, KeyFlags, KeySpec, Keys,
-    KeysError, RequestPolicy, ResponsePolicy,
+    Arity, Audience, Categories, CommandFlags, CommandSpec, Key, KeyBegin, KeyFind, KeyFlags,
+    KeySpec, Keys, KeysError, Pin, RequestPolicy, ResponsePolicy, SessionCommand,
 };
 pub use table::{Moved, Node, SlotTable};
 pub use topology::{

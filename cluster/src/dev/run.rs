@@ -43,6 +43,8 @@ pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Re
     let mut signals = Signals::new().map_err(Error::file("watch signals of", "/proc/self"))?;
     // A shape that cannot be is a mistake before anything is touched.
     Layout::new(args.primaries.unwrap_or(3), args.replicas.unwrap_or(1), args.hosts)?;
+    // Nor is a server looked for, if there is nothing to start.
+    DataFolder::refuse_in_use(dir)?;
     let binary = ServerBinary::find(args.server.as_deref())?;
     let folder = DataFolder::take(dir)?;
     let control = Control::bind(&folder)?;

@@ -3,10 +3,8 @@
 
 use std::fmt;
 
-use crate::{
-    merge::Merge,
-    spec::{CommandFlags, CommandSpec, RequestPolicy, ResponsePolicy},
-};
+use super::{CommandFlags, CommandSpec, RequestPolicy, ResponsePolicy};
+use crate::merge::Merge;
 
 /// Where a command goes, as far as its name tells.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
