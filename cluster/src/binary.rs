@@ -1,7 +1,9 @@
 //! Finds a server to run, and says which one it took.
 
 use std::{
-    env, fmt,
+    env,
+    ffi::OsStr,
+    fmt,
     io::{self, Read as _},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
@@ -125,8 +127,12 @@ impl fmt::Display for ServerBinary {
 }
 
 fn on_path(name: &Path) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_program(file))
+    find_on(env::var_os("PATH").as_deref(), name)
+}
+
+/// The program of this name in the first of the folders of a search path that has one.
+pub(crate) fn find_on(path: Option<&OsStr>, name: &Path) -> Option<PathBuf> {
+    env::split_paths(path?).map(|folder| folder.join(name)).find(|file| is_program(file))
 }
 
 fn is_program(file: &Path) -> bool {

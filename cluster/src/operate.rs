@@ -6,7 +6,7 @@ use slotway_protocol::{Health, NodeId};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Admin, Error, LocalCluster, Node, PortPair, ProcessState, Role,
+    Admin, Error, LocalCluster, Node, ProcessState, Role,
     form::{self, Member},
     process::wait_gone,
     progress::Progress,
@@ -165,7 +165,7 @@ impl LocalCluster {
         };
         let mut members = self.members().await?;
         let index = self.nodes.len();
-        let ports = PortPair::find(self.next_range())?;
+        let ports = self.free_ports()?;
         let mut node = self.node_at(format!("node-{}", index + 1), ports);
         node.shard = shard;
         node.first_role = role;

@@ -60,11 +60,6 @@ impl FailoverWatch {
         }
     }
 
-    /// Whether there is somebody who could take over.
-    pub(crate) fn has_heirs(&self) -> bool {
-        !self.heirs.is_empty()
-    }
-
     /// The port of the node that is lost.
     pub(crate) fn victim_port(&self) -> u16 {
         self.victim.1.port()

@@ -241,6 +241,30 @@ async fn a_second_terminal_can_do_everything() {
 }
 
 #[tokio::test]
+async fn a_loss_that_nobody_can_make_good_is_said_at_once() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    // Two primaries cannot outvote the loss of one, so the timeout does not matter.
+    let flags = ["--port", &base(), "--primaries", "2", "--node-timeout", "600s"];
+    let mut dev = Dev::start(here, TestServer::Valkey91, &flags).await;
+    let port = dev.ports()[0];
+    let killed = finished(slotway(here, &["kill", "shard1"])).await;
+    assert_eq!(killed.status.code(), Some(0), "{killed:?}");
+    let expected = format!(
+        "  killed {port} (primary of shard 1)\n  nobody takes over, since only 1 of 2 primaries are left \
+         to vote: its slots are down until `slotway dev start {port}`\n"
+    );
+    assert_eq!(text(&killed.stdout), expected);
+    let again = finished(slotway(here, &["kill", "shard1"])).await;
+    assert_eq!(again.status.code(), Some(2), "{again:?}");
+    assert!(
+        text(&again.stderr).contains(&format!("bring it back with `slotway dev start {port}`"))
+    );
+    dev.signal(Signal::INT);
+    assert_eq!(dev.wait().await, Some(0));
+}
+
+#[tokio::test]
 async fn a_taken_port_is_passed_over_and_named() {
     let folder = TempDir::new().unwrap();
     let pair = PortPair::find(PortRange::Any).unwrap();
@@ -281,7 +305,7 @@ async fn what_cannot_work_is_said_in_two_lines() {
     fs::write(&file, "").unwrap();
     let binary = TestServer::Redis70.binary();
     let server = binary.path().to_str().unwrap();
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 10] = [
         (&["--server", "/nowhere"], 2, "error: /nowhere is not a server"),
         (&["--server", server, "--primaries", "0"], 2, "error: a cluster needs at least one"),
         (&["--server", server, "--hosts", "1"], 2, "error: with one host a replica"),
@@ -289,6 +313,9 @@ async fn what_cannot_work_is_said_in_two_lines() {
         (&["--server", server, "--dir", "foreign", "--fresh"], 2, "is not empty"),
         (&["--server", server, "--dir", "file"], 1, "error: cannot create"),
         (&["status", "--primaries", "3"], 2, "error:"),
+        (&["--server", server, "--password-file", "none"], 2, "error: cannot read none"),
+        (&["--server", server, "--password", ""], 2, "error: the password is empty"),
+        (&["--server", server, "--port", "65533"], 1, "ports from 65533 to 65535"),
     ];
     for (args, code, part) in cases {
         let output = finished(slotway(folder.path(), args)).await;
@@ -297,6 +324,12 @@ async fn what_cannot_work_is_said_in_two_lines() {
         assert!(!text(&output.stderr).contains("panicked"), "{args:?}: {output:?}");
     }
     assert_eq!(fs::read(foreign.join("thesis.txt")).unwrap(), b"all of it");
+
+    let mut lockless = slotway(folder.path(), &["--server", server]);
+    lockless.env("TMPDIR", &file);
+    let output = finished(lockless).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("hint:  set TMPDIR"), "{output:?}");
 
     let mut nothing = slotway(folder.path(), &[]);
     nothing.env("PATH", "/nowhere");
