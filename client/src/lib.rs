@@ -6,19 +6,25 @@
 //! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
 //! as it is told there.
 
+mod args;
 mod client;
 mod cluster;
+mod cmd;
 mod config;
 mod connect;
 mod connection;
 mod error;
 mod follow;
+mod from_value;
 mod limits;
 mod node;
 mod refresh;
 
+pub use args::{ToArg, ToArgs};
 pub use client::Client;
-pub use config::Config;
+pub use cmd::{Cmd, cmd};
+pub use config::{Config, UrlError};
 pub use error::{ConnectError, Error};
+pub use from_value::FromValue;
 pub use limits::Limits;
 pub use slotway_protocol::{CommandBuf, Credentials, Delivery, NodeAddr, Secret, Slot, Value};
