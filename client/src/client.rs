@@ -35,7 +35,18 @@ struct Commands {
 impl Client {
     /// Asks the seeds, one after another, for the cluster they belong to. One that answers is
     /// enough; other nodes are connected to when they are first needed.
-    pub async fn connect(config: Config) -> Result<Self, Error> {
+    ///
+    /// Where they are is said by a URL such as `redis://user:password@a:7000,b:7000`, or by a
+    /// [`Config`].
+    pub async fn connect<C>(config: C) -> Result<Self, Error>
+    where
+        C: TryInto<Config>,
+        Error: From<C::Error>,
+    {
+        Self::connect_to(config.try_into()?).await
+    }
+
+    async fn connect_to(config: Config) -> Result<Self, Error> {
         let cluster = Arc::new(Cluster::new(Arc::new(config)));
         first_view(&cluster).await?;
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
@@ -49,8 +60,7 @@ impl Client {
     pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
         let frame = self.call_raw(command.as_command()).await?;
         let limits = &self.cluster.config.limits.reply;
-        // The scanner has accepted the frame, so it can be read.
-        Ok(Value::decode(&frame, limits).unwrap_or(Value::Null))
+        Ok(Value::decode(&frame, limits)?)
     }
 
     /// The same, with the reply as it came from the socket.

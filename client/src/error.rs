@@ -1,14 +1,17 @@
 //! What can go wrong, sorted by what the caller can do about it.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use slotway_protocol::{
-    Delivery, GiveUp, HandshakeError, NodeAddr, PipelineFull, ReplyError, TopologyError,
+    Delivery, GiveUp, HandshakeError, NodeAddr, PipelineFull, ReplyError, TopologyError, Value,
 };
 
-/// A call that got no reply.
+use crate::UrlError;
+
+/// A call that got no reply, or none that fits.
 ///
-/// An error that a server sent is not here: it is a reply, [`Value::Error`](crate::Value::Error).
+/// An error that a server sent is here only for calls that asked for a type of their own. For
+/// [`Client::call`](crate::Client::call) it is a reply, [`Value::Error`](crate::Value::Error).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -52,6 +55,28 @@ pub enum Error {
         /// What it said.
         source: Arc<ConnectError>,
     },
+    /// The URL cannot be used.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The server answered with an error.
+    #[error("{code} {message}")]
+    Server {
+        /// Its first word, such as `WRONGTYPE`, for programs.
+        code: String,
+        /// The rest, for people.
+        message: String,
+    },
+    /// The reply is not what was asked for. It is not quoted, since it may be anything.
+    #[error("expected {expected}, and the reply is {found}")]
+    Unexpected {
+        /// What was asked for.
+        expected: &'static str,
+        /// What kind of reply came.
+        found: &'static str,
+    },
+    /// The reply cannot be read at all.
+    #[error("the reply cannot be read: {0}")]
+    Reply(#[from] ReplyError),
 }
 
 /// Why a node could not be talked to.
@@ -85,7 +110,49 @@ impl Error {
             Self::Unknown { .. } => Delivery::MaybeSent,
             Self::Late { delivery, .. } => *delivery,
             Self::GaveUp(reason) => reason.delivery(),
-            Self::Overloaded { .. } | Self::Refused(_) | Self::NoSeed { .. } => Delivery::NotSent,
+            // The command was run, or turned down: a script may have come halfway.
+            Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
+            Self::Overloaded { .. } | Self::Refused(_) | Self::NoSeed { .. } | Self::Url(_) => {
+                Delivery::NotSent
+            }
         }
+    }
+
+    /// That a reply is not `expected`, which is written as in "a whole number".
+    pub fn unexpected(expected: &'static str, found: &Value) -> Self {
+        Self::Unexpected { expected, found: kind(found) }
+    }
+
+    /// What a server says when it turns a command down: a code, and a text for people.
+    pub(crate) fn from_server(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let (code, message) = text.split_once(' ').unwrap_or((&text, ""));
+        Self::Server { code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
+/// What a reply is, in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Simple(_) => "a status",
+        Value::Error(_) => "an error",
+        Value::Integer(_) => "a whole number",
+        Value::Double(_) => "a floating-point number",
+        Value::Boolean(_) => "a boolean",
+        Value::BigNumber(_) => "a big number",
+        Value::Bulk(_) => "a string",
+        Value::Verbatim { .. } => "a text",
+        Value::Array(_) => "an array",
+        Value::Map(_) => "a map",
+        Value::Set(_) => "a set",
+        Value::Push(_) => "a push",
+        Value::Attributed { value, .. } => kind(value),
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
