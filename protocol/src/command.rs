@@ -2,7 +2,10 @@
 
 use smallvec::SmallVec;
 
-use crate::encode::{encode_bulk, encode_header};
+use crate::{
+    encode::{encode_bulk, encode_header},
+    number::Decimal,
+};
 
 /// A borrowed command, in the canonical encoding: an array of bulk strings.
 ///
@@ -64,6 +67,9 @@ impl<'a> Command<'a> {
     }
 }
 
+/// The most room that is made for arguments before they come.
+const ROOM_MAX: usize = 64 << 10;
+
 /// A command that owns its bytes, for those who make one instead of receiving it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CommandBuf {
@@ -93,6 +99,42 @@ impl CommandBuf {
         Ok(command)
     }
 
+    /// The command that has this name and no argument yet, with room for `room` bytes of them.
+    pub fn named(name: &[u8], room: usize) -> Result<Self, CommandTooLong> {
+        let mut command = Self { bytes: Vec::new(), args: SmallVec::new() };
+        command.bytes.reserve(name.len().saturating_add(room).min(ROOM_MAX));
+        command.bytes.extend_from_slice(b"*0\r\n");
+        command.push(name)?;
+        Ok(command)
+    }
+
+    /// Adds an argument at the end. The encoding stays canonical; a command that would be too long
+    /// stays as it was.
+    pub fn push(&mut self, arg: &[u8]) -> Result<(), CommandTooLong> {
+        // The argument, its header and its end, and a header that grows by a digit.
+        let grown = self.bytes.len().checked_add(arg.len()).and_then(|len| len.checked_add(32));
+        grown.and_then(|len| u32::try_from(len).ok()).ok_or(CommandTooLong)?;
+        self.bytes.reserve(arg.len() + 32);
+        self.recount(self.args.len() + 1);
+        encode_bulk(&mut self.bytes, arg);
+        let start = self.bytes.len() - arg.len() - 2;
+        self.args.push(Span { start: start as u32, len: arg.len() as u32 });
+        Ok(())
+    }
+
+    /// Writes another count into the header. It is longer only at ten, a hundred and so on, so that
+    /// what has to move then does not count.
+    fn recount(&mut self, count: usize) {
+        let old = Decimal::new(self.args.len() as u64).as_bytes().len();
+        let count = Decimal::new(count as u64);
+        let digits = count.as_bytes();
+        self.bytes.splice(1..=old, digits.iter().copied());
+        let shift = (digits.len() - old) as u32;
+        if shift > 0 {
+            self.args.iter_mut().for_each(|span| span.start += shift);
+        }
+    }
+
     /// The command as others look at it.
     pub fn as_command(&self) -> Command<'_> {
         Command::new(&self.bytes, &self.args)
@@ -114,5 +156,15 @@ mod tests {
         assert_eq!(command.len(), 3);
         assert_eq!(command.to_buf(), owned);
         assert_eq!(command.bytes(), b"*3\r\n$3\r\nSET\r\n$0\r\n\r\n$5\r\nvalue\r\n");
+    }
+    #[test]
+    fn a_command_that_grows_is_the_one_made_at_once() {
+        let words: Vec<String> = (0..1005).map(|n| "x".repeat(n % 13)).collect();
+        let mut grown = CommandBuf::named(words[0].as_bytes(), 0).unwrap();
+        for count in 1..words.len() {
+            assert_eq!(grown, CommandBuf::new(&words[..count]).unwrap(), "{count} words");
+            grown.push(words[count].as_bytes()).unwrap();
+        }
+        assert_eq!(grown.as_command().arg(1004), Some(words[1004].as_bytes()));
     }
 }

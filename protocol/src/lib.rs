@@ -5,6 +5,7 @@
 //! randomness are arguments, so that any run can be repeated.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address_rules;
 mod backoff;
 mod command;
 mod command_table;
@@ -28,6 +29,7 @@ mod table;
 mod topology;
 mod value;
 
+pub use address_rules::{AddressRule, AddressRuleError, AddressRules};
 pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use command_table::{CommandTable, CommandTableError, UnknownCommand};

@@ -20,6 +20,8 @@ pub struct Pipeline<T> {
     front: u64,
     /// Bytes appended to the write buffer, ever.
     queued: u64,
+    /// Bytes that left the write buffer, ever: they are on their way to the socket.
+    taken: u64,
     /// Bytes that the socket took, ever.
     written: u64,
     /// Replies to the front unit that have come.
@@ -91,8 +93,7 @@ pub enum Answered<T> {
 /// What became of a unit that nobody waits for any more.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Abandoned {
-    /// It had not been sent and never will be: the shell takes these bytes out of its write buffer,
-    /// counted from the first byte that the socket has not taken.
+    /// It had not been sent and never will be: the shell takes these bytes out of its write buffer.
     Cut(Range<usize>),
     /// It may run; its replies will be dropped when they come.
     Ignored,
@@ -103,7 +104,15 @@ pub enum Abandoned {
 impl<T> Pipeline<T> {
     /// The pipeline of a new connection.
     pub fn new(limits: PipelineLimits) -> Self {
-        Self { limits, units: VecDeque::new(), front: 0, queued: 0, written: 0, replies_seen: 0 }
+        Self {
+            limits,
+            units: VecDeque::new(),
+            front: 0,
+            queued: 0,
+            taken: 0,
+            written: 0,
+            replies_seen: 0,
+        }
     }
 
     /// Whether a unit of `len` bytes may be pushed now.
@@ -131,10 +140,19 @@ impl<T> Pipeline<T> {
         id
     }
 
-    /// The socket took this many more bytes from the front of the write buffer.
+    /// This many more bytes left the front of the write buffer, for whoever writes to the socket.
+    /// They can no longer be cut out.
+    #[inline]
+    pub fn took(&mut self, count: usize) {
+        self.taken = self.queued.min(self.taken + count as u64);
+    }
+
+    /// The socket took this many more bytes. They left the write buffer with that, if they had not
+    /// before.
     #[inline]
     pub fn wrote(&mut self, count: usize) {
         self.written = self.queued.min(self.written + count as u64);
+        self.taken = self.taken.max(self.written);
     }
 
     /// A whole reply came: whose is it? Push messages answer nothing and are not asked about.
@@ -178,12 +196,12 @@ impl<T> Pipeline<T> {
         if unit.ticket.take().is_none() {
             return Abandoned::Gone;
         }
-        if unit.bytes.start < self.written {
+        if unit.bytes.start < self.taken {
             return Abandoned::Ignored;
         }
         unit.replies = 0;
         let len = unit.bytes.end - unit.bytes.start;
-        let start = (unit.bytes.start - self.written) as usize;
+        let start = (unit.bytes.start - self.taken) as usize;
         unit.bytes.end = unit.bytes.start;
         for later in self.units.range_mut(index + 1..) {
             later.bytes.start -= len;
@@ -200,6 +218,7 @@ impl<T> Pipeline<T> {
         let written = self.written;
         let mut begun = partial_reply || self.replies_seen > 0;
         self.front += self.units.len() as u64;
+        self.taken = self.queued;
         self.written = self.queued;
         self.replies_seen = 0;
         self.units.drain(..).filter_map(move |unit| {
@@ -333,6 +352,21 @@ mod tests {
         assert_eq!(pipeline.answer(), Ok(Answered::Dropped));
         assert_eq!(pipeline.answer(), Ok(Answered::Dropped));
         assert_eq!(pipeline.answer(), Ok(Answered::Last('d')));
+    }
+
+    #[test]
+    fn what_is_on_its_way_to_the_socket_is_not_cut_and_not_yet_sent() {
+        let mut pipeline = pipeline(&[]);
+        let [a, b] = ['a', 'b'].map(|ticket| pipeline.push(ticket, 10, ONE));
+        pipeline.took(10);
+        assert_eq!(pipeline.abandon(a), Abandoned::Ignored);
+        assert_eq!(pipeline.abandon(b), Abandoned::Cut(0..10));
+        let c = pipeline.push('c', 10, ONE);
+        pipeline.took(10);
+        pipeline.wrote(10);
+        assert_eq!(pipeline.answer(), Ok(Answered::Dropped));
+        assert_eq!(pipeline.ticket(c), Some(&mut 'c'));
+        assert_eq!(lost(&mut pipeline, false), [('c', Progress::NotSent)]);
     }
 
     #[test]

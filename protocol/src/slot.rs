@@ -11,6 +11,10 @@ pub struct Slot(u16);
 impl Slot {
     /// How many slots a cluster has.
     pub const COUNT: u16 = 16_384;
+    /// The lowest slot.
+    pub const FIRST: Self = Self(0);
+    /// The highest slot.
+    pub const LAST: Self = Self(Self::COUNT - 1);
 
     /// The slot of `key`. Only its `{tag}` is hashed, if it has one.
     pub fn of(key: &[u8]) -> Self {

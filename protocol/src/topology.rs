@@ -171,6 +171,9 @@ impl NodeInfo {
 }
 
 impl SlotRange {
+    /// Every slot there is.
+    pub const ALL: Self = Self { first: Slot::FIRST, last: Slot::LAST };
+
     /// The slots from `first` to `last`, if they are in order.
     pub fn new(first: Slot, last: Slot) -> Option<Self> {
         (first <= last).then_some(Self { first, last })

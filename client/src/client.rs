@@ -1,0 +1,150 @@
+//! What an application holds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use slotway_protocol::{
+    Audience, Command, CommandBuf, CommandTable, Merge, Merger, NodeAddr, Plan, PlanRules,
+    RetryClass, Split, Value,
+};
+use tokio::time::Instant;
+
+use crate::{
+    Config, Error,
+    cluster::Cluster,
+    follow::{Route, follow},
+    node::Node,
+    refresh::{keep_fresh, view_of},
+};
+
+/// A client of a whole cluster. Cheap to clone; all clones share the same connections, one to each
+/// node that is needed.
+#[derive(Clone, Debug)]
+pub struct Client {
+    cluster: Arc<Cluster>,
+    commands: Arc<Commands>,
+}
+
+/// What is known of commands, and which are let through.
+#[derive(Debug)]
+struct Commands {
+    table: CommandTable,
+    rules: PlanRules,
+}
+
+impl Client {
+    /// Asks the seeds, one after another, for the cluster they belong to. One that answers is
+    /// enough; other nodes are connected to when they are first needed.
+    ///
+    /// Where they are is said by a URL such as `redis://user:password@a:7000,b:7000`, or by a
+    /// [`Config`].
+    pub async fn connect<C>(config: C) -> Result<Self, Error>
+    where
+        C: TryInto<Config>,
+        Error: From<C::Error>,
+    {
+        Self::connect_to(config.try_into()?).await
+    }
+
+    async fn connect_to(config: Config) -> Result<Self, Error> {
+        let cluster = Arc::new(Cluster::new(Arc::new(config)));
+        first_view(&cluster).await?;
+        tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
+        let commands =
+            Commands { table: CommandTable::builtin(), rules: PlanRules::allowing_all() };
+        Ok(Self { cluster, commands: Arc::new(commands) })
+    }
+
+    /// Sends a command to where it belongs and returns what it was answered with, also if that is
+    /// an error of the server.
+    pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
+        let frame = self.call_raw(command.as_command()).await?;
+        let limits = &self.cluster.config.limits.reply;
+        Ok(Value::decode(&frame, limits)?)
+    }
+
+    /// The same, with the reply as it came from the socket.
+    async fn call_raw(&self, command: Command<'_>) -> Result<Bytes, Error> {
+        let Commands { table, rules } = &*self.commands;
+        let (cluster, bytes) = (&*self.cluster, command.bytes());
+        match Plan::of(&command, table, rules) {
+            Plan::Single { slot, class } => follow(cluster, bytes, Route::Slot(slot), class).await,
+            Plan::AnyNode { class } => follow(cluster, bytes, Route::Any, class).await,
+            Plan::Answer(_) => follow(cluster, bytes, Route::Any, RetryClass::Never).await,
+            Plan::Split(split) => self.split(command, &split).await,
+            Plan::Broadcast { to, merge, class } => self.broadcast(command, to, merge, class).await,
+            Plan::Scan(_) => Err(Error::Refused("SCAN walks one node at a time".to_owned())),
+            Plan::Pinned { why, .. } => {
+                Err(Error::Refused(format!("{why:?} needs a connection of its own")))
+            }
+            Plan::Refused(refusal) => {
+                Err(Error::Refused(String::from_utf8_lossy(&refusal.text(&command)).into_owned()))
+            }
+        }
+    }
+
+    /// Sends the parts of a command to their slots at once, and merges the replies.
+    async fn split(&self, command: Command<'_>, split: &Split) -> Result<Bytes, Error> {
+        let encode = |part| {
+            let mut bytes = Vec::new();
+            split.encode_part(part, &command, &mut bytes);
+            bytes
+        };
+        let parts: Vec<Vec<u8>> = split.parts().iter().map(encode).collect();
+        let calls = parts.iter().zip(split.parts()).map(|(part, place)| {
+            follow(&self.cluster, part, Route::Slot(place.slot()), split.class())
+        });
+        merged(split.merger(), futures_util::future::join_all(calls).await)
+    }
+
+    /// Sends a command to many nodes at once, and merges the replies.
+    async fn broadcast(
+        &self,
+        command: Command<'_>,
+        to: Audience,
+        merge: Merge,
+        class: RetryClass,
+    ) -> Result<Bytes, Error> {
+        let routes = self.cluster.routes();
+        let nodes: Vec<Arc<Node>> = match to {
+            Audience::AllPrimaries => routes.primaries().cloned().collect(),
+            Audience::AllNodes => routes.nodes().cloned().collect(),
+        };
+        drop(routes);
+        let merger = Merger::new(merge, nodes.len());
+        let calls = nodes
+            .into_iter()
+            .map(|node| follow(&self.cluster, command.bytes(), Route::Node(node), class));
+        merged(merger, futures_util::future::join_all(calls).await)
+    }
+}
+
+/// Every part has to be answered, or the whole is not.
+fn merged(mut merger: Merger, replies: Vec<Result<Bytes, Error>>) -> Result<Bytes, Error> {
+    for (part, reply) in replies.into_iter().enumerate() {
+        merger.add(part, reply?);
+    }
+    let mut frame = Vec::new();
+    merger.finish(&mut frame);
+    Ok(frame.into())
+}
+
+/// Takes the first view that a seed gives.
+async fn first_view(cluster: &Cluster) -> Result<(), Error> {
+    let seeds = &cluster.config.seeds;
+    let mut last = None;
+    for addr in seeds {
+        let deadline = Instant::now() + cluster.config.limits.connect_timeout;
+        match view_of(&cluster.node(addr), deadline).await {
+            Ok(view) => match cluster.publish(view) {
+                Ok(()) => return Ok(()),
+                Err(error) => last = Some((addr, Arc::new(error.into()))),
+            },
+            Err(error) => last = Some((addr, error)),
+        }
+    }
+    let Some((node, source)) = last else {
+        return Err(Error::Refused("no seed was given".to_owned()));
+    };
+    Err(Error::NoSeed { tried: seeds.len(), node: NodeAddr::clone(node), source })
+}

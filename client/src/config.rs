@@ -1,0 +1,156 @@
+//! What a client is told before it connects.
+
+mod url;
+
+use std::time::Duration;
+
+use slotway_protocol::{Credentials, NodeAddr, Protocol, Secret};
+pub use url::UrlError;
+
+use crate::Limits;
+
+/// Where the cluster is, who logs in, and how.
+///
+/// It is read from a URL, or made of seeds, and then told more:
+///
+/// ```
+/// use std::time::Duration;
+/// use slotway::Config;
+///
+/// let config: Config = "redis://10.0.0.1:7000,10.0.0.2:7000".parse()?;
+/// let config = config.with_user("app").with_password("secret").with_deadline(Duration::from_secs(1));
+/// assert_eq!(config.seeds.len(), 2);
+/// # Ok::<_, slotway::UrlError>(())
+/// ```
+///
+/// A URL is `redis://` or `valkey://`, `user:password@` or `:password@` if somebody logs in, and one
+/// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
+/// none is given. User and password are percent-encoded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Nodes to ask first. One that answers is enough.
+    pub seeds: Vec<NodeAddr>,
+    /// Who logs in; nobody, if nothing is given.
+    pub credentials: Option<Credentials>,
+    /// The protocol to ask for.
+    pub protocol: Protocol,
+    /// What CLIENT LIST shows as the connections' name.
+    pub name: Option<String>,
+    /// Every bound.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The cluster that these nodes belong to, without a login.
+    pub fn new(seeds: impl IntoIterator<Item = NodeAddr>) -> Self {
+        Self {
+            seeds: seeds.into_iter().collect(),
+            credentials: None,
+            protocol: Protocol::default(),
+            name: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Logs in with this password, as the user `default` if no other is named.
+    #[must_use]
+    pub fn with_password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        let user = self.credentials.and_then(|login| login.user);
+        self.credentials = Some(Credentials { user, password: Secret::new(password) });
+        self
+    }
+
+    /// Logs in as this user, with an empty password if no other is given.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        let password = self.credentials.map(|login| login.password).unwrap_or_default();
+        self.credentials = Some(Credentials { user: Some(user.into()), password });
+        self
+    }
+
+    /// Shows this name in CLIENT LIST.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Replaces every bound, the deadline too.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Gives each call this long, from its start to its reply.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+}
+
+impl TryFrom<&str> for Config {
+    type Error = UrlError;
+
+    fn try_from(url: &str) -> Result<Self, UrlError> {
+        url.parse()
+    }
+}
+
+impl TryFrom<String> for Config {
+    type Error = UrlError;
+
+    fn try_from(url: String) -> Result<Self, UrlError> {
+        url.parse()
+    }
+}
+
+impl TryFrom<&String> for Config {
+    type Error = UrlError;
+
+    fn try_from(url: &String) -> Result<Self, UrlError> {
+        url.parse()
+    }
+}
+
+impl From<NodeAddr> for Config {
+    fn from(seed: NodeAddr) -> Self {
+        Self::new([seed])
+    }
+}
+
+impl From<&NodeAddr> for Config {
+    fn from(seed: &NodeAddr) -> Self {
+        Self::new([seed.clone()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_come_in_any_order() {
+        let config = || Config::new([]);
+        let orders = [
+            config().with_user("app").with_password("secret"),
+            config().with_password("secret").with_user("app"),
+        ];
+        for config in orders {
+            let text = format!("{config:?}");
+            assert!(!text.contains("secret"), "{text}");
+            let login = config.credentials.unwrap();
+            assert_eq!(login.user.as_deref(), Some("app"));
+            assert_eq!(login.password.expose(), b"secret");
+        }
+    }
+
+    #[test]
+    fn the_deadline_is_one_of_the_limits() {
+        let second = Duration::from_secs(1);
+        let config = Config::new([]).with_limits(Limits::default()).with_deadline(second);
+        assert_eq!(config.limits, Limits { deadline: second, ..Limits::default() });
+    }
+}

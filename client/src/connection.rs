@@ -1,0 +1,204 @@
+//! One connection to a node, shared by all calls.
+//!
+//! A call puts its bytes into the write buffer under a short lock, takes a place, and waits. One
+//! task, the driver, writes whatever has come together, reads, and gives each reply to the call
+//! whose turn it is. A call that is dropped leaves its turn behind, so no reply is ever given to
+//! another.
+
+mod calls;
+mod driver;
+
+use std::{
+    num::NonZeroU16,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use calls::Calls;
+pub(crate) use calls::Ended;
+use parking_lot::Mutex;
+use slotway_protocol::{Abandoned, Delivery, Pipeline, PipelineFull, Progress, UnitId};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Instant,
+};
+
+use crate::Limits;
+
+const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
+
+/// A connection that is ready for commands. When it is dropped, the connection closes as soon as
+/// nothing is owed on it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    pipeline: Pipeline<u32>,
+    /// What is to be written next.
+    unsent: Vec<u8>,
+    calls: Calls,
+    /// The driver, while it sleeps and nobody has woken it.
+    driver: Option<Waker>,
+    life: Life,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Life {
+    Open,
+    /// Nobody will send any more.
+    Closing,
+    Closed,
+}
+
+/// Whether the node is told to serve a slot that is only on its way to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Manner {
+    /// As it is.
+    Plain,
+    /// With ASKING before it, in one unit.
+    Asking,
+}
+
+/// Why a command was not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NotTaken {
+    /// The connection is gone.
+    Closed,
+    /// It owes as much as it may.
+    Full(PipelineFull),
+}
+
+impl Connection {
+    /// Takes over a stream on which the handshake is done.
+    pub(crate) fn start<S>(stream: S, limits: &Limits) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let state = State {
+            pipeline: Pipeline::new(limits.pipeline),
+            unsent: Vec::new(),
+            calls: Calls::default(),
+            driver: None,
+            life: Life::Open,
+        };
+        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        tokio::spawn(driver::Driver::new(shared.clone(), stream, limits).run());
+        Self { shared }
+    }
+
+    /// Puts an encoded command in line. It is on its way when this returns; the reply is awaited with what
+    /// is returned.
+    pub(crate) fn send(
+        &self,
+        command: &[u8],
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<Call, NotTaken> {
+        let (prefix, replies) = match manner {
+            Manner::Plain => (&[][..], NonZeroU16::MIN),
+            Manner::Asking => (ASKING, NonZeroU16::MIN.saturating_add(1)),
+        };
+        let len = prefix.len() + command.len();
+        let mut state = self.shared.state.lock();
+        if state.life != Life::Open {
+            return Err(NotTaken::Closed);
+        }
+        state.pipeline.admit(len).map_err(NotTaken::Full)?;
+        state.unsent.extend_from_slice(prefix);
+        state.unsent.extend_from_slice(command);
+        let place = state.calls.enter(deadline);
+        let unit = state.pipeline.push(place, len, replies);
+        state.calls.name(place, unit);
+        let driver = state.driver.take();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Ok(Call { shared: Some(self.shared.clone()), place, unit })
+    }
+
+    /// Whether it is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.shared.state.lock().life != Life::Open
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        if state.life == Life::Open {
+            state.life = Life::Closing;
+        }
+        if let Some(driver) = state.driver.take() {
+            driver.wake();
+        }
+    }
+}
+
+/// A command that was sent and whose reply is awaited. Dropped, it is taken back if it has not left
+/// yet; otherwise its reply is dropped when it comes.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Call {
+    /// None once it has ended.
+    shared: Option<Arc<Shared>>,
+    place: u32,
+    unit: UnitId,
+}
+
+impl Future for Call {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let Some(shared) = &self.shared else { return Poll::Pending };
+        let ended = shared.state.lock().calls.take(self.place, cx.waker());
+        match ended {
+            Some(ended) => {
+                self.shared = None;
+                Poll::Ready(ended)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let Some(shared) = &self.shared else { return };
+        let mut state = shared.state.lock();
+        if state.calls.leave(self.place) {
+            state.abandon(self.unit);
+        }
+    }
+}
+
+impl State {
+    /// Takes a unit back, or sees to it that its reply is dropped.
+    fn abandon(&mut self, unit: UnitId) -> Delivery {
+        match self.pipeline.abandon(unit) {
+            Abandoned::Cut(range) => {
+                self.unsent.drain(range);
+                Delivery::NotSent
+            }
+            Abandoned::Ignored | Abandoned::Gone => Delivery::MaybeSent,
+        }
+    }
+
+    /// Ends all calls: the connection is gone.
+    fn close(&mut self, partial_reply: bool) -> Vec<Waker> {
+        self.life = Life::Closed;
+        self.unsent = Vec::new();
+        let lost: Vec<(u32, Progress)> = self.pipeline.lost(partial_reply).collect();
+        let ends = lost.into_iter();
+        ends.filter_map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
+    }
+}

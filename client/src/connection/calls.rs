@@ -1,0 +1,118 @@
+//! The calls that wait for a reply of one connection.
+
+use std::task::Waker;
+
+use bytes::Bytes;
+use slotway_protocol::{Delivery, Progress, UnitId};
+use tokio::time::Instant;
+
+/// How a call on a connection ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// This reply came.
+    Reply(Bytes),
+    /// The connection was lost.
+    Lost(Progress),
+    /// The time was up. The command was taken back, or its reply will be dropped when it comes.
+    Late(Delivery),
+}
+
+/// Places for waiting calls, used again and again: a call in the steady state allocates nothing
+/// here.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    waiting: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    Free,
+    Waiting { waker: Option<Waker>, deadline: Instant, unit: Option<UnitId> },
+    Ended(Ended),
+}
+
+impl Calls {
+    /// Takes a place for a call that has until `deadline`.
+    pub(super) fn enter(&mut self, deadline: Instant) -> u32 {
+        self.waiting += 1;
+        let place = Place::Waiting { waker: None, deadline, unit: None };
+        match self.free.pop() {
+            Some(index) => {
+                self.places[index as usize] = place;
+                index
+            }
+            None => {
+                self.places.push(place);
+                (self.places.len() - 1) as u32
+            }
+        }
+    }
+
+    /// Notes which unit of the pipeline the call waits for.
+    pub(super) fn name(&mut self, index: u32, name: UnitId) {
+        if let Some(Place::Waiting { unit, .. }) = self.places.get_mut(index as usize) {
+            *unit = Some(name);
+        }
+    }
+
+    /// Ends a call. Returns who is to be woken.
+    pub(super) fn end(&mut self, index: u32, ended: Ended) -> Option<Waker> {
+        let place = self.places.get_mut(index as usize)?;
+        match std::mem::replace(place, Place::Ended(ended)) {
+            Place::Waiting { waker, .. } => {
+                self.waiting -= 1;
+                waker
+            }
+            // It had ended before; what it was told first counts.
+            other @ (Place::Free | Place::Ended(_)) => {
+                *place = other;
+                None
+            }
+        }
+    }
+
+    /// How the call ended, if it did, and its place is free again; else `waker` is woken then.
+    pub(super) fn take(&mut self, index: u32, waker: &Waker) -> Option<Ended> {
+        let place = &mut self.places[index as usize];
+        if let Place::Waiting { waker: kept, .. } = place {
+            match kept {
+                Some(kept) => kept.clone_from(waker),
+                None => *kept = Some(waker.clone()),
+            }
+            return None;
+        }
+        match std::mem::replace(place, Place::Free) {
+            Place::Ended(ended) => {
+                self.free.push(index);
+                Some(ended)
+            }
+            Place::Free | Place::Waiting { .. } => None,
+        }
+    }
+
+    /// Nobody waits for this call any more. True if it had not ended.
+    pub(super) fn leave(&mut self, index: u32) -> bool {
+        let place = std::mem::replace(&mut self.places[index as usize], Place::Free);
+        self.free.push(index);
+        let waited = matches!(place, Place::Waiting { .. });
+        self.waiting -= usize::from(waited);
+        waited
+    }
+
+    /// How many have not ended.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// The calls whose time was up before `now`, and the units they wait for.
+    pub(super) fn late(&self, now: Instant) -> impl Iterator<Item = (u32, UnitId)> + '_ {
+        (0u32..).zip(&self.places).filter_map(move |(index, place)| match place {
+            Place::Waiting { deadline, unit: Some(unit), .. } if *deadline <= now => {
+                Some((index, *unit))
+            }
+            Place::Waiting { .. } | Place::Free | Place::Ended(_) => None,
+        })
+    }
+}

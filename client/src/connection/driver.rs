@@ -1,0 +1,219 @@
+//! The task behind a connection: it alone reads and writes the socket.
+
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use slotway_protocol::{Answered, ReplyKind, ReplyScan, ReplyScanner};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    time::{Instant, Sleep, sleep},
+};
+use tracing::debug;
+
+use super::{Ended, Life, Shared};
+use crate::Limits;
+
+/// How often it is looked for calls whose time is up.
+const TICK: Duration = Duration::from_millis(10);
+/// Room for one read.
+const READ: usize = 32 << 10;
+/// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
+const COPIED_MAX: usize = 1 << 10;
+/// A write buffer above this is not kept when it has been written.
+const WRITE_KEPT: usize = 256 << 10;
+
+pub(super) struct Driver<S> {
+    shared: Arc<Shared>,
+    stream: S,
+    /// What is being written, and how much of it has been.
+    writing: Vec<u8>,
+    written: usize,
+    read: BytesMut,
+    scanner: ReplyScanner,
+    replies: Vec<Bytes>,
+    wakers: Vec<Waker>,
+    tick: Pin<Box<Sleep>>,
+}
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("nobody needs it")]
+    Idle,
+    #[error("the node closed it")]
+    Eof,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Reply(#[from] slotway_protocol::ReplyError),
+    #[error(transparent)]
+    Unexpected(#[from] slotway_protocol::UnexpectedReply),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub(super) fn new(shared: Arc<Shared>, stream: S, limits: &Limits) -> Self {
+        Self {
+            shared,
+            stream,
+            writing: Vec::new(),
+            written: 0,
+            read: BytesMut::new(),
+            scanner: ReplyScanner::new(limits.reply),
+            replies: Vec::new(),
+            wakers: Vec::new(),
+            tick: Box::pin(sleep(TICK)),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let end = std::future::poll_fn(|cx| self.poll(cx)).await;
+        debug!(%end, "connection ended");
+    }
+
+    /// Writes what there is, reads what there is, and looks at the clock.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let step = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
+            self.poll_tick(cx);
+            self.rest(cx)
+        });
+        match step {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(end),
+        }
+    }
+
+    /// Writes until the socket takes no more, or nothing is left.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        loop {
+            if self.written == self.writing.len() && !self.next_batch() {
+                return Ok(());
+            }
+            let rest = &self.writing[self.written..];
+            match Pin::new(&mut self.stream).poll_write(cx, rest) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(End::Eof),
+                Poll::Ready(Ok(count)) => {
+                    self.written += count;
+                    self.shared.state.lock().pipeline.wrote(count);
+                }
+                Poll::Ready(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Takes over what calls have put together meanwhile. False if that is nothing.
+    fn next_batch(&mut self) -> bool {
+        self.written = 0;
+        self.writing.clear();
+        if self.writing.capacity() > WRITE_KEPT {
+            self.writing = Vec::new();
+        }
+        let mut state = self.shared.state.lock();
+        std::mem::swap(&mut self.writing, &mut state.unsent);
+        state.pipeline.took(self.writing.len());
+        !self.writing.is_empty()
+    }
+
+    /// Reads until the socket has nothing more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        loop {
+            self.read.reserve(READ);
+            let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(count) => count?,
+            };
+            if count == 0 {
+                return Err(End::Eof);
+            }
+            let scanned = self.cut_replies();
+            self.deliver()?;
+            scanned?;
+        }
+    }
+
+    fn cut_replies(&mut self) -> Result<(), End> {
+        while let ReplyScan::Complete(reply) = self.scanner.scan(&self.read)? {
+            let frame = self.read.split_to(reply.len);
+            // A push answers no call, and nobody has subscribed to any.
+            if reply.kind != ReplyKind::Push {
+                self.replies.push(if frame.len() <= COPIED_MAX {
+                    Bytes::copy_from_slice(&frame)
+                } else {
+                    frame.freeze()
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the replies to those whose turn it is.
+    fn deliver(&mut self) -> Result<(), End> {
+        let mut state = self.shared.state.lock();
+        let mut unexpected = None;
+        for reply in self.replies.drain(..) {
+            match state.pipeline.answer() {
+                Ok(Answered::Last(place)) => {
+                    self.wakers.extend(state.calls.end(place, Ended::Reply(reply)));
+                }
+                Ok(Answered::Part { .. } | Answered::Dropped) => {}
+                Err(error) => {
+                    unexpected = Some(error);
+                    break;
+                }
+            }
+        }
+        drop(state);
+        self.wakers.drain(..).for_each(Waker::wake);
+        unexpected.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Ends the calls whose time is up.
+    fn poll_tick(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if self.shared.state.lock().calls.waiting() == 0 {
+                return;
+            }
+            if self.tick.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            let now = Instant::now();
+            self.tick.as_mut().reset(now + TICK);
+            let mut state = self.shared.state.lock();
+            let late: Vec<_> = state.calls.late(now).collect();
+            for (place, unit) in late {
+                let delivery = state.abandon(unit);
+                self.wakers.extend(state.calls.end(place, Ended::Late(delivery)));
+            }
+            drop(state);
+            self.wakers.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Says who is to be woken for the next command, unless one has come meanwhile.
+    fn rest(&self, cx: &Context<'_>) -> Result<(), End> {
+        let mut state = self.shared.state.lock();
+        if state.life == Life::Closing && state.pipeline.is_empty() {
+            return Err(End::Idle);
+        }
+        if state.unsent.is_empty() {
+            state.driver = Some(cx.waker().clone());
+        } else if self.written == self.writing.len() {
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    /// However the task ends, also with its runtime: no call waits for ever.
+    fn drop(&mut self) {
+        let wakers = self.shared.state.lock().close(!self.read.is_empty());
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

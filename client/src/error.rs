@@ -1,0 +1,158 @@
+//! What can go wrong, sorted by what the caller can do about it.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use slotway_protocol::{
+    Delivery, GiveUp, HandshakeError, NodeAddr, PipelineFull, ReplyError, TopologyError, Value,
+};
+
+use crate::UrlError;
+
+/// A call that got no reply, or none that fits.
+///
+/// An error that a server sent is here only for calls that asked for a type of their own. For
+/// [`Client::call`](crate::Client::call) it is a reply, [`Value::Error`](crate::Value::Error).
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection broke when the command had been sent and might not run twice.
+    #[error("the command may have been executed: connection to {node} was lost")]
+    Unknown {
+        /// The node at the other end.
+        node: NodeAddr,
+    },
+    /// The time was up.
+    #[error("no reply of {node} within {waited:?}")]
+    Late {
+        /// The node that was waited for.
+        node: NodeAddr,
+        /// How long.
+        waited: Duration,
+        /// Whether the command may have been executed.
+        delivery: Delivery,
+    },
+    /// The cluster sent the command around, or had nobody to take it, until the time was up.
+    #[error("{0}")]
+    GaveUp(GiveUp),
+    /// A node has as much to do as it may; the command was not sent.
+    #[error("{node}: {source}")]
+    Overloaded {
+        /// The node.
+        node: NodeAddr,
+        /// Which limit was hit.
+        source: PipelineFull,
+    },
+    /// The command cannot be sent as it is.
+    #[error("{0}")]
+    Refused(String),
+    /// None of the seeds told what the cluster looks like.
+    #[error("none of the {} seeds answered; the last, {node}: {source}", .tried)]
+    NoSeed {
+        /// How many there are.
+        tried: usize,
+        /// The last one.
+        node: NodeAddr,
+        /// What it said.
+        source: Arc<ConnectError>,
+    },
+    /// The URL cannot be used.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The server answered with an error.
+    #[error("{code} {message}")]
+    Server {
+        /// Its first word, such as `WRONGTYPE`, for programs.
+        code: String,
+        /// The rest, for people.
+        message: String,
+    },
+    /// The reply is not what was asked for. It is not quoted, since it may be anything.
+    #[error("expected {expected}, and the reply is {found}")]
+    Unexpected {
+        /// What was asked for.
+        expected: &'static str,
+        /// What kind of reply came.
+        found: &'static str,
+    },
+    /// The reply cannot be read at all.
+    #[error("the reply cannot be read: {0}")]
+    Reply(#[from] ReplyError),
+}
+
+/// Why a node could not be talked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No connection could be made.
+    #[error("cannot connect: {0}")]
+    Io(#[from] std::io::Error),
+    /// It took too long.
+    #[error("no connection within {0:?}")]
+    Slow(Duration),
+    /// The node did not accept us.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// The node does not speak the protocol.
+    #[error("the node does not speak the protocol: {0}")]
+    Protocol(#[from] ReplyError),
+    /// The node closed the connection.
+    #[error("the node closed the connection")]
+    Closed,
+    /// What the node says of the cluster makes no sense.
+    #[error("what the node says of the cluster cannot be used: {0}")]
+    Topology(#[from] TopologyError),
+}
+
+impl Error {
+    /// Whether the command may have been executed.
+    pub fn delivery(&self) -> Delivery {
+        match self {
+            Self::Unknown { .. } => Delivery::MaybeSent,
+            Self::Late { delivery, .. } => *delivery,
+            Self::GaveUp(reason) => reason.delivery(),
+            // The command was run, or turned down: a script may have come halfway.
+            Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
+            Self::Overloaded { .. } | Self::Refused(_) | Self::NoSeed { .. } | Self::Url(_) => {
+                Delivery::NotSent
+            }
+        }
+    }
+
+    /// That a reply is not `expected`, which is written as in "a whole number".
+    pub fn unexpected(expected: &'static str, found: &Value) -> Self {
+        Self::Unexpected { expected, found: kind(found) }
+    }
+
+    /// What a server says when it turns a command down: a code, and a text for people.
+    pub(crate) fn from_server(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let (code, message) = text.split_once(' ').unwrap_or((&text, ""));
+        Self::Server { code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
+/// What a reply is, in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Simple(_) => "a status",
+        Value::Error(_) => "an error",
+        Value::Integer(_) => "a whole number",
+        Value::Double(_) => "a floating-point number",
+        Value::Boolean(_) => "a boolean",
+        Value::BigNumber(_) => "a big number",
+        Value::Bulk(_) => "a string",
+        Value::Verbatim { .. } => "a text",
+        Value::Array(_) => "an array",
+        Value::Map(_) => "a map",
+        Value::Set(_) => "a set",
+        Value::Push(_) => "a push",
+        Value::Attributed { value, .. } => kind(value),
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,45 @@
+//! slotway: an async client for Redis Cluster and Valkey Cluster.
+//!
+//! A [`Client`] is cheap to clone and is all that an application keeps. Concurrent calls share one
+//! connection to each node, and find the node by themselves, whatever the cluster does meanwhile.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), slotway::Error> {
+//! let client = slotway::Client::connect("redis://localhost:6379").await?;
+//! client.set("greeting", "hello").await?;
+//! let greeting: Option<String> = client.get("greeting").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
+//! as it is told there.
+
+mod args;
+mod client;
+mod cluster;
+mod cmd;
+mod commands;
+mod config;
+mod connect;
+mod connection;
+mod error;
+mod follow;
+mod from_value;
+mod limits;
+mod node;
+mod refresh;
+
+pub use args::{ToArg, ToArgs};
+pub use client::Client;
+pub use cmd::{Cmd, cmd};
+pub use commands::{
+    BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
+};
+pub use config::{Config, UrlError};
+pub use error::{ConnectError, Error};
+pub use from_value::FromValue;
+pub use limits::Limits;
+pub use slotway_protocol::{
+    CommandBuf, Credentials, Delivery, NodeAddr, Protocol, Secret, Slot, Value,
+};

@@ -1,0 +1,50 @@
+//! Every bound of the client, with its default.
+
+use std::time::Duration;
+
+use slotway_protocol::{Backoff, PipelineLimits, RedirectLimits, ReplyLimits};
+
+/// How much the client keeps, waits and tries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long a call may take from its start to its reply: waiting, redirects and retries
+    /// included.
+    pub deadline: Duration,
+    /// How long a connection may take from its first packet to the end of the handshake.
+    pub connect_timeout: Duration,
+    /// How many redirects a call follows.
+    pub redirects_max: u8,
+    /// The waits before a call is sent again, and between attempts to connect to a node.
+    pub backoff: Backoff,
+    /// How much one connection may owe.
+    pub pipeline: PipelineLimits,
+    /// How large a reply may be.
+    pub reply: ReplyLimits,
+    /// The shortest time between two questions after the cluster's topology.
+    pub refresh_min: Duration,
+    /// The longest time between two such questions, if nothing gives reason for one.
+    pub refresh_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(1),
+            redirects_max: 5,
+            backoff: Backoff::default(),
+            pipeline: PipelineLimits::default(),
+            reply: ReplyLimits::default(),
+            refresh_min: Duration::from_millis(100),
+            refresh_max: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn redirect(&self) -> RedirectLimits {
+        let Self { redirects_max: hops_max, deadline, backoff, .. } = *self;
+        RedirectLimits { hops_max, deadline, backoff }
+    }
+}

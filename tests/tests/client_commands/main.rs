@@ -1,0 +1,105 @@
+//! Every typed method against real clusters, in both versions of the protocol.
+
+#![expect(clippy::unwrap_used, reason = "all of it is a test")]
+
+mod collections;
+mod ordered;
+mod values;
+
+use std::time::Duration;
+
+use slotway::{Client, Config, Error, Protocol, cmd};
+use slotway_cluster::{Spec, TestCluster, TestServer};
+
+async fn every_method_works(server: TestServer) {
+    let cluster = TestCluster::start(Spec::on(server).shape(3, 0)).await.unwrap();
+    for protocol in [Protocol::Resp3, Protocol::Resp2] {
+        let mut config = Config::from(cluster.node(0).addr());
+        config.protocol = protocol;
+        let client = Client::connect(config).await.unwrap();
+        values::strings(&client).await;
+        values::set_options(&client).await;
+        values::keys(&client).await;
+        values::bitmaps(&client).await;
+        values::hyperloglogs(&client).await;
+        collections::hashes(&client).await;
+        collections::lists(&client).await;
+        collections::sets(&client).await;
+        collections::stored_sets(&client).await;
+        ordered::sorted_sets(&client).await;
+        ordered::ranges(&client).await;
+        ordered::geo(&client).await;
+        ordered::streams(&client).await;
+        ordered::groups(&client).await;
+        scripts(&client).await;
+        any_command(&client).await;
+        errors(&client).await;
+        server_commands(&client).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_method_works_on_valkey_9_1() {
+    every_method_works(TestServer::Valkey91).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_method_works_on_redis_7_0() {
+    every_method_works(TestServer::Redis70).await;
+}
+
+async fn scripts(client: &Client) {
+    let both = "return {KEYS[1], ARGV[1]}";
+    let reply: (String, i64) = client.eval(both, "key", 7).await.unwrap();
+    assert_eq!(reply, ("key".to_owned(), 7));
+    assert_eq!(client.eval::<i64>("return #KEYS", ["{s}1", "{s}2"], ()).await.unwrap(), 2);
+    assert_eq!(client.eval::<i64>("return #KEYS", (), [1, 2]).await.unwrap(), 0);
+    let get = "return redis.call('GET', KEYS[1])";
+    client.set("script:key", "v").await.unwrap();
+    assert_eq!(client.eval_ro::<String>(get, "script:key", ()).await.unwrap(), "v");
+    let sha = client.script_load(get).await.unwrap();
+    // Every primary knows it.
+    for n in 0..20 {
+        let key = format!("script:{n}");
+        client.set(&key, n).await.unwrap();
+        assert_eq!(client.evalsha::<i64>(&sha, &key, ()).await.unwrap(), n);
+    }
+    let unknown = client.evalsha::<i64>(&"0".repeat(40), "k", ()).await.unwrap_err();
+    assert!(matches!(&unknown, Error::Server { code, .. } if code == "NOSCRIPT"), "{unknown}");
+}
+
+async fn any_command(client: &Client) {
+    let pushed: i64 = client.run(cmd("RPUSH").arg("any").arg(["a", "b"]).arg(3)).await.unwrap();
+    assert_eq!(pushed, 3);
+    let all: Vec<String> = client.run(cmd("LRANGE").arg("any").arg((0, -1))).await.unwrap();
+    assert_eq!(all, ["a", "b", "3"]);
+}
+
+async fn errors(client: &Client) {
+    client.set("errors", "text").await.unwrap();
+    let wrong = client.lpush("errors", "x").await.unwrap_err();
+    assert!(matches!(&wrong, Error::Server { code, .. } if code == "WRONGTYPE"), "{wrong}");
+    let not_a_number = client.get::<i64>("errors").await.unwrap_err();
+    assert!(matches!(not_a_number, Error::Unexpected { .. }), "{not_a_number}");
+    assert!(!not_a_number.to_string().contains("text"));
+    let missing = client.get::<String>("errors:none").await.unwrap_err();
+    assert_eq!(missing.to_string(), "expected text, and the reply is null");
+    let far_apart = client.rename("errors", "elsewhere").await.unwrap_err();
+    assert!(matches!(far_apart, Error::Refused(_)), "{far_apart}");
+}
+
+async fn server_commands(client: &Client) {
+    assert_eq!(client.ping().await.unwrap(), "PONG");
+    assert_eq!(client.publish("nobody", "hello").await.unwrap(), 0);
+    assert_eq!(client.spublish("nobody", "hello").await.unwrap(), 0);
+    assert!(client.info(None).await.unwrap().contains("redis_version"));
+    assert!(client.info(Some("cluster")).await.unwrap().contains("cluster_enabled:1"));
+    assert!(client.time().await.unwrap() > Duration::from_secs(1_700_000_000));
+    client.flushall().await.unwrap();
+    assert_eq!(client.dbsize().await.unwrap(), 0);
+    for n in 0..50 {
+        client.set(format!("server:{n}"), n).await.unwrap();
+    }
+    assert_eq!(client.dbsize().await.unwrap(), 50);
+    client.flushall().await.unwrap();
+}
