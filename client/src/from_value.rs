@@ -1,5 +1,10 @@
 //! Replies as types of one's own.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each type names the kinds of reply that it is read from; all others are refused"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     hash::{BuildHasher, Hash},

@@ -128,11 +128,12 @@ impl CommandBuf {
         let old = Decimal::new(self.args.len() as u64).as_bytes().len();
         let count = Decimal::new(count as u64);
         let digits = count.as_bytes();
-        self.bytes.splice(1..=old, digits.iter().copied());
-        let shift = (digits.len() - old) as u32;
-        if shift > 0 {
-            self.args.iter_mut().for_each(|span| span.start += shift);
+        if digits.len() == old {
+            self.bytes[1..=old].copy_from_slice(digits);
+            return;
         }
+        self.bytes.splice(1..=old, digits.iter().copied());
+        self.args.iter_mut().for_each(|span| span.start += 1);
     }
 
     /// The command as others look at it.

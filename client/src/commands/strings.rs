@@ -1,6 +1,6 @@
 //! Strings: one value for a key.
 
-use crate::{Client, Cmd, Error, FromValue, ToArg, ToArgs, Value, cmd};
+use crate::{Client, Cmd, Error, FromValue, ToArg, ToArgs, cmd};
 
 /// When a key goes away by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,11 +131,8 @@ impl Client {
         value: impl ToArg,
         options: SetOptions,
     ) -> Result<bool, Error> {
-        let reply: Value = self.run(cmd("SET").arg(key).arg(value).arg(options)).await?;
-        match reply {
-            Value::Null => Ok(false),
-            reply => <()>::from_value(reply).map(|()| true),
-        }
+        let done: Option<()> = self.run(cmd("SET").arg(key).arg(value).arg(options)).await?;
+        Ok(done.is_some())
     }
 
     /// Sets the value of a key as `options` say, and returns what was there before: an `Option`.

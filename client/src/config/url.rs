@@ -114,7 +114,7 @@ fn check_path(path: &str) -> Result<(), UrlError> {
 fn seed(number: usize, text: &str) -> Result<NodeAddr, UrlError> {
     let bad = |why| UrlError::Host { seed: number, why };
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or(bad("a `]` is missing"))?;
+        let (host, rest) = rest.split_once(']').ok_or_else(|| bad("a `]` is missing"))?;
         if host.parse::<std::net::Ipv6Addr>().is_err() {
             return Err(bad("what stands in brackets is not an IPv6 address"));
         }

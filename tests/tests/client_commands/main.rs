@@ -8,7 +8,7 @@ mod values;
 
 use std::time::Duration;
 
-use slotway::{Client, Config, Error, Protocol, cmd};
+use slotway::{Client, Config, Error, Protocol, Value, cmd};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 
 async fn every_method_works(server: TestServer) {
@@ -73,6 +73,15 @@ async fn any_command(client: &Client) {
     assert_eq!(pushed, 3);
     let all: Vec<String> = client.run(cmd("LRANGE").arg("any").arg((0, -1))).await.unwrap();
     assert_eq!(all, ["a", "b", "3"]);
+    // A call may move to another thread, whatever its arguments borrow.
+    let other = client.clone();
+    let task = async move {
+        let key = String::from("any:other");
+        other.zadd(&key, &[(1, "a")]).await?;
+        other.xread::<Value>(&[(&key, "0")], None).await.unwrap_err();
+        other.eval::<i64>("return #KEYS", [&key], [1.5]).await
+    };
+    assert_eq!(tokio::spawn(task).await.unwrap().unwrap(), 1);
 }
 
 async fn errors(client: &Client) {
