@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{
-    Audience, Command, CommandBuf, CommandTable, Merge, Merger, NodeAddr, Plan, PlanRules,
-    RetryClass, Split, Value,
+    Audience, Command, CommandBuf, CommandTable, Delivery, Merge, Merger, NodeAddr, Plan,
+    PlanRules, RetryClass, Split, Value,
 };
 use tokio::time::Instant;
 
@@ -121,8 +121,18 @@ impl Client {
 
 /// Every part has to be answered, or the whole is not.
 fn merged(mut merger: Merger, replies: Vec<Result<Bytes, Error>>) -> Result<Bytes, Error> {
+    let may_have_run = |reply: &Result<Bytes, Error>| match reply {
+        Ok(_) => true,
+        Err(error) => error.delivery() == Delivery::MaybeSent,
+    };
+    let touched = replies.iter().any(may_have_run);
     for (part, reply) in replies.into_iter().enumerate() {
-        merger.add(part, reply?);
+        match reply {
+            Ok(frame) => merger.add(part, frame),
+            // That no byte of this part was sent says nothing of the others.
+            Err(error) if touched => return Err(Error::Partly { source: Arc::new(error) }),
+            Err(error) => return Err(error),
+        }
     }
     let mut frame = Vec::new();
     merger.finish(&mut frame);
@@ -147,4 +157,30 @@ async fn first_view(cluster: &Cluster) -> Result<(), Error> {
         return Err(Error::Refused("no seed was given".to_owned()));
     };
     Err(Error::NoSeed { tried: seeds.len(), node: NodeAddr::clone(node), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Result<Bytes, Error> {
+        Err(Error::Refused("no".to_owned()))
+    }
+
+    fn check(replies: Vec<Result<Bytes, Error>>, expected: Result<&str, Delivery>) {
+        let merged = merged(Merger::new(Merge::Sum, replies.len()), replies);
+        let got = merged.map(|frame| String::from_utf8_lossy(&frame).into_owned());
+        assert_eq!(got.map_err(|error| error.delivery()), expected.map(str::to_owned));
+    }
+
+    #[test]
+    fn what_was_done_in_part_may_have_been_done() {
+        let one = || Ok(Bytes::from(":1\r\n"));
+        check(vec![one(), one()], Ok(":2\r\n"));
+        check(vec![refused(), refused()], Err(Delivery::NotSent));
+        check(vec![refused(), one()], Err(Delivery::MaybeSent));
+        check(vec![one(), refused()], Err(Delivery::MaybeSent));
+        let unknown = Err(Error::Unknown { node: NodeAddr::new("a", 1) });
+        check(vec![refused(), unknown], Err(Delivery::MaybeSent));
+    }
 }

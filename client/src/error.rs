@@ -31,6 +31,12 @@ pub enum Error {
         /// Whether the command may have been executed.
         delivery: Delivery,
     },
+    /// A command that goes to several slots or nodes was answered by some of them only.
+    #[error("parts of the command may have been executed, another was not answered: {source}")]
+    Partly {
+        /// What the first part that was not answered came to.
+        source: Arc<Self>,
+    },
     /// The cluster sent the command around, or had nobody to take it, until the time was up.
     #[error("{0}")]
     GaveUp(GiveUp),
@@ -107,7 +113,7 @@ impl Error {
     /// Whether the command may have been executed.
     pub fn delivery(&self) -> Delivery {
         match self {
-            Self::Unknown { .. } => Delivery::MaybeSent,
+            Self::Unknown { .. } | Self::Partly { .. } => Delivery::MaybeSent,
             Self::Late { delivery, .. } => *delivery,
             Self::GaveUp(reason) => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
