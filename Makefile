@@ -9,6 +9,9 @@ export SLOTWAY_TEST_SERVERS ?= $(CURDIR)/target/servers
 .DEFAULT_GOAL := help
 .PHONY: help dev servers test test-docker lint bench fuzz docs
 
+.DEFAULT:
+	@printf 'error: there is no target "%s"\n hint: make help shows them\n' '$@' >&2; exit 2
+
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

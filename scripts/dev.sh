@@ -12,6 +12,9 @@ if [ -z "${SLOTWAY_SERVER:-}" ] && ! command -v valkey-server >/dev/null 2>&1 &&
     if scripts/fetch.py valkey-9.1; then
         SLOTWAY_SERVER=$PWD/target/servers/valkey-9.1/valkey-server
         export SLOTWAY_SERVER
+        # Nothing here is lost without it: any client does.
+        command -v redis-cli >/dev/null 2>&1 || command -v valkey-cli >/dev/null 2>&1 ||
+            scripts/fetch.py valkey-cli || echo "dev: so there is no valkey-cli; any client does"
     else
         scripts/prepare.sh valkey-server
     fi

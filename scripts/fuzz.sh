@@ -44,7 +44,7 @@ for target in $targets; do
     mkdir -p "$kept" "$new" "protocol/fuzz/artifacts/$target"
     if [ "$seconds" = keep ]; then
         printf '\nfuzz: %s: adding to %s what %s has found\n' "$target" "$kept" "$new"
-        "$program" -merge=1 -verbosity=0 "$kept" "$new"
+        "$program" -set_cover_merge=1 -use_counters=0 -verbosity=0 "$kept" "$new"
         continue
     fi
     printf '\nfuzz: %s for %s s\n' "$target" "$seconds"

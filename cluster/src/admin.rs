@@ -64,6 +64,11 @@ impl Admin {
         Ok(admin)
     }
 
+    /// The node that it leads to.
+    pub(crate) fn node(&self) -> &NodeAddr {
+        &self.node
+    }
+
     /// The node's answer to a command, also when that is an error.
     pub async fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Result<Value, Error> {
         self.call_within(args, Self::DEADLINE).await
@@ -81,7 +86,7 @@ impl Admin {
         Ok(String::from_utf8_lossy(text).into_owned())
     }
 
-    async fn ask_within<A: AsRef<[u8]>>(
+    pub(crate) async fn ask_within<A: AsRef<[u8]>>(
         &mut self,
         args: &[A],
         deadline: Duration,

@@ -1,9 +1,12 @@
 //! `slotway dev`: a cluster for a developer's shell, and what a second terminal does to it.
 
 mod args;
+mod connect;
 mod control;
 mod event;
 mod folder;
+mod outlook;
+mod password;
 mod perform;
 mod run;
 mod screen;

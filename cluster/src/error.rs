@@ -25,12 +25,22 @@ pub enum Error {
     #[error(transparent)]
     Layout(#[from] LayoutError),
     /// No free port was found.
-    #[error("no free pair of ports between {first} and {last}")]
+    #[error("too few free ports from {first} to {last}: a node needs one, and a second 10000 away")]
     NoPort {
         /// The first port tried.
         first: u16,
         /// The last port tried.
         last: u16,
+    },
+    /// The locks on ports, which all clusters of a user share, could not be kept.
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    PortLock {
+        /// What was to be done, such as `open`.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// A file or a folder could not be used.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
@@ -97,6 +107,12 @@ pub enum Error {
         /// The data folder.
         path: PathBuf,
     },
+    /// The cluster on this folder does not listen to us.
+    #[error("the cluster in {path} is another user's", path = .path.display())]
+    NotYours {
+        /// The data folder.
+        path: PathBuf,
+    },
     /// A running cluster passed on why it could not do what it was asked.
     #[error("{message}")]
     Remote {
@@ -139,6 +155,13 @@ impl Error {
             Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("choose a folder that you may write to with --dir".into())
             }
+            Self::PortLock { .. } => Some(
+                "set TMPDIR to a folder that you may write to, the same for all your clusters"
+                    .into(),
+            ),
+            Self::NotYours { .. } => {
+                Some("ask as that user, or start a cluster of your own with --dir".into())
+            }
             Self::NotRunning { .. } => {
                 Some("start one with `slotway dev`, or name its folder with --dir".into())
             }
@@ -157,11 +180,12 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Layout(_) | Self::Misuse { .. } | Self::BadServer { .. } => 2,
-            Self::NotRunning { .. } | Self::Unreachable { .. } => 3,
+            Self::NotRunning { .. } | Self::NotYours { .. } | Self::Unreachable { .. } => 3,
             Self::Remote { code, .. } => *code,
             Self::NoServer
             | Self::NoPort { .. }
             | Self::File { .. }
+            | Self::PortLock { .. }
             | Self::Exited { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }

@@ -2,13 +2,13 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use slotway_protocol::{NodeAddr, NodeId, Slot, Value};
+use slotway_protocol::{NodeAddr, NodeId, Shard, Slot, Value};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     Error,
     admin::Admin,
-    view::{Health, Seen, View, field},
+    view::{View, field, is_fine, primary_id},
 };
 
 /// A node that is being brought in: who it is, and a connection to it.
@@ -38,7 +38,7 @@ impl Member {
     }
 
     pub(crate) async fn view(&mut self) -> Result<View, Error> {
-        Ok(View::parse(&self.admin.ask_text(&["CLUSTER", "NODES"]).await?))
+        View::of(&mut self.admin, Admin::DEADLINE).await
     }
 }
 
@@ -157,9 +157,8 @@ async fn missing(members: &mut [Member], absent: usize) -> Result<Vec<Option<Str
 
 /// What `view` lacks: a node of `ids`, or agreement with the view of `first`.
 fn lacks(view: &View, ids: &[NodeId], absent: usize, first: Option<&View>) -> Option<String> {
-    let fine = |id: &NodeId| view.node(*id).is_some_and(|node| node.health == Health::Fine);
-    let known = ids.iter().filter(|id| fine(id)).count();
-    if known < ids.len() || view.nodes.len() != ids.len() + absent {
+    let known = ids.iter().filter(|id| view.is_fine(**id)).count();
+    if known < ids.len() || view.nodes().count() != ids.len() + absent {
         return Some(format!("knows {known} of {} nodes", ids.len()));
     }
     if first.is_some_and(|first| first.roles() != view.roles()) {
@@ -180,11 +179,10 @@ async fn lacks_service(member: &mut Member, view: &View) -> Result<Option<String
         return Ok(Some(format!("{served} of {} slots are served", Slot::COUNT)));
     }
     let replication = member.admin.ask_text(&["INFO", "replication"]).await?;
-    let is_replica = view.node(member.id).is_some_and(|node| !node.is_primary);
-    if is_replica && field(&replication, "master_link_status") != Some("up") {
+    if view.led_by(member.id).is_none() && field(&replication, "master_link_status") != Some("up") {
         return Ok(Some("its replication link is down".into()));
     }
-    let replicas: Vec<_> = view.nodes.iter().filter_map(|node| replica_of(view, node)).collect();
+    let replicas: Vec<_> = view.shards().iter().flat_map(replicas_of).collect();
     let listed = listed_replicas(member).await?;
     if let Some((replica, _)) = replicas.iter().find(|(replica, _)| !listed.contains(replica)) {
         return Ok(Some(format!("CLUSTER SLOTS leaves replica {replica} out")));
@@ -197,11 +195,10 @@ async fn lacks_service(member: &mut Member, view: &View) -> Result<Option<String
     Ok(apart.map(|(replica, _)| format!("CLUSTER SHARDS has replica {replica} apart")))
 }
 
-/// A replica that is well, with its primary, if that one owns slots.
-fn replica_of(view: &View, node: &Seen) -> Option<(NodeId, NodeId)> {
-    let primary = view.node(node.primary?)?;
-    let counts = node.health == Health::Fine && !primary.slots.is_empty();
-    counts.then_some((node.id, primary.id))
+/// The replicas of a shard that are well, with their primary, if that one owns slots.
+fn replicas_of(shard: &Shard) -> impl Iterator<Item = (NodeId, NodeId)> {
+    let well = shard.replicas.iter().filter(|node| is_fine(node) && !shard.slots.is_empty());
+    well.filter_map(|node| Some((node.id?, primary_id(shard)?)))
 }
 
 /// The nodes of each shard that are online, as CLUSTER SHARDS has them: who belongs to which shard
@@ -242,8 +239,7 @@ async fn introduce_strangers(members: &mut [Member]) -> Result<(), Error> {
         members.iter().map(|other| (other.id, other.addr.clone(), other.bus)).collect();
     for member in members {
         let view = member.view().await?;
-        let unknown = |id: NodeId| view.node(id).is_none_or(|node| node.health != Health::Fine);
-        for (id, addr, bus) in others.iter().filter(|(id, ..)| unknown(*id)) {
+        for (id, addr, bus) in others.iter().filter(|(id, ..)| !view.is_fine(*id)) {
             if *id != member.id {
                 member.meet(addr, *bus).await?;
             }

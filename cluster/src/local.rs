@@ -161,7 +161,7 @@ impl LocalCluster {
     /// Gives every seat of a layout a node with ports of its own.
     fn place(&mut self, layout: &Layout) -> Result<(), Error> {
         for seat in layout.seats() {
-            let ports = PortPair::find(self.next_range())?;
+            let ports = self.free_ports()?;
             let mut node = self.node_at(format!("node-{}", self.nodes.len() + 1), ports);
             node.shard = seat.shard;
             node.first_role = seat.role;
@@ -211,6 +211,15 @@ impl LocalCluster {
         }
     }
 
+    /// The ports of one more node.
+    pub(crate) fn free_ports(&self) -> Result<PortPair, Error> {
+        PortPair::find(self.next_range()).map_err(|error| match (error, self.ports) {
+            // What was searched is what was asked for, not only what is left behind the others.
+            (Error::NoPort { last, .. }, PortRange::From(first)) => Error::NoPort { first, last },
+            (error, _) => error,
+        })
+    }
+
     /// Starts every process and waits until all answer.
     async fn start_all(&mut self, progress: OnProgress<'_>) -> Result<Vec<Member>, Error> {
         for node in &self.nodes {
@@ -249,7 +258,7 @@ impl LocalCluster {
                 Err(Error::Exited { log, .. }) if log.contains("ddress already in use") => {}
                 result => return result,
             }
-            let ports = PortPair::find(self.next_range())?;
+            let ports = self.free_ports()?;
             let node = &mut self.nodes[index];
             node.addr = slotway_protocol::NodeAddr::new("127.0.0.1", ports.client());
             node.ports = ports;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use slotway_protocol::NodeId;
+use slotway_protocol::{Health, NodeId};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Error, LocalCluster, Node, PortPair, ProcessState, Role,
+    Admin, Error, LocalCluster, Node, ProcessState, Role,
     form::{self, Member},
     process::wait_gone,
     progress::Progress,
-    view::{Health, View, field},
+    view::{View, field, primary_id},
 };
 
 const POLL: Duration = Duration::from_millis(10);
@@ -69,8 +69,9 @@ impl LocalCluster {
         let owner = self.primary_of(self.node(index).shard).await?;
         let views = self.views().await?;
         let part = |view: &View| {
-            let seen = view.node(id).filter(|seen| seen.health == Health::Fine)?;
-            Some((seen.primary, seen.slots.clone()))
+            let slots = view.led_by(id).map(|shard| shard.slots.clone());
+            let primary = view.followed_by(id).and_then(primary_id);
+            view.is_fine(id).then_some((primary, slots))
         };
         let agreed = views.windows(2).all(|pair| part(&pair[0]) == part(&pair[1]));
         let fine = views.first().and_then(part);
@@ -93,7 +94,7 @@ impl LocalCluster {
         let what = format!("{} to be promoted", self.node(replica).addr());
         self.wait_for(&what, form::DEADLINE, || async {
             let views = self.views().await?;
-            Ok(views.iter().all(|view| view.node(id).is_some_and(|node| node.is_primary)))
+            Ok(views.iter().all(|view| view.led_by(id).is_some()))
         })
         .await?;
         self.wait_ready().await
@@ -145,7 +146,7 @@ impl LocalCluster {
         for (index, node) in self.nodes.iter().enumerate() {
             if node.state() == ProcessState::Running {
                 let mut admin = self.connect(index).await?;
-                views.push(View::parse(&admin.ask_text(&["CLUSTER", "NODES"]).await?));
+                views.push(View::of(&mut admin, Admin::DEADLINE).await?);
             }
         }
         Ok(views)
@@ -164,7 +165,7 @@ impl LocalCluster {
         };
         let mut members = self.members().await?;
         let index = self.nodes.len();
-        let ports = PortPair::find(self.next_range())?;
+        let ports = self.free_ports()?;
         let mut node = self.node_at(format!("node-{}", index + 1), ports);
         node.shard = shard;
         node.first_role = role;
@@ -223,7 +224,6 @@ impl LocalCluster {
 
 /// Whether a node is, in this view, a primary that serves.
 fn is_owner(view: &View, id: NodeId) -> bool {
-    view.node(id).is_some_and(|node| {
-        node.is_primary && node.health != Health::Failed && !node.slots.is_empty()
-    })
+    view.health(id) != Some(Health::Failed)
+        && view.led_by(id).is_some_and(|shard| !shard.slots.is_empty())
 }

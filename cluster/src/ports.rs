@@ -10,7 +10,7 @@ use std::{
     fs::{self, File},
     hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::Error;
@@ -99,14 +99,18 @@ fn candidates(range: PortRange) -> (u16, u16, Box<dyn Iterator<Item = u16>>) {
 /// A lock on `port`, if no process of ours has it and it can be bound.
 fn claim_port(port: u16) -> Result<Option<File>, Error> {
     let folder = lock_folder();
-    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+    let bad = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::PortLock { action, path, source }
+    };
+    fs::create_dir_all(&folder).map_err(bad("create", &folder))?;
     let path = folder.join(port.to_string());
     let lock = File::options()
         .create(true)
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(Error::file("open", &path))?;
+        .map_err(bad("open", &path))?;
     let free = lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     Ok(free.then_some(lock))
 }

@@ -1,8 +1,8 @@
 //! Moves a slot between nodes in steps, so that a test can look at every state in between.
 
-use slotway_protocol::{NodeId, Slot, Value};
+use slotway_protocol::{NodeId, Slot, SlotRange, Value};
 
-use crate::{Admin, Error, LocalCluster, form};
+use crate::{Admin, Error, LocalCluster, Node, form, view::View};
 
 /// A slot on its way: the old owner answers ASK for keys that it no longer has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,34 +86,25 @@ impl LocalCluster {
         let what = format!("all nodes to know the owner of slot {number}");
         self.wait_for(&what, form::DEADLINE, || async {
             let views = self.views().await?;
-            Ok(views.iter().all(|view| {
-                let number = moving.slot.number();
-                view.node(owner).is_some_and(|node| {
-                    node.slots.iter().any(|&(first, last)| (first..=last).contains(&number))
-                })
-            }))
+            Ok(views.iter().all(|view| owns(view, owner, moving.slot)))
         })
         .await
     }
 
     /// The number of the node that owns a slot.
     pub async fn owner(&self, slot: Slot) -> Result<usize, Error> {
-        let number = slot.number();
         let views = self.views().await?;
-        let owns = |(_, node): &(usize, &crate::Node)| {
-            views.iter().any(|view| {
-                view.node(node.id()).is_some_and(|seen| {
-                    seen.is_primary
-                        && seen.slots.iter().any(|&(first, last)| (first..=last).contains(&number))
-                })
-            })
-        };
-        let owner = self.nodes.iter().enumerate().find(owns);
-        owner.map(|(index, _)| index).ok_or_else(|| Error::Misuse {
+        let is_owner = |node: &Node| views.iter().any(|view| owns(view, node.id(), slot));
+        self.nodes.iter().position(is_owner).ok_or_else(|| Error::Misuse {
             problem: format!("nobody owns slot {slot}"),
             hint: None,
         })
     }
+}
+
+fn owns(view: &View, node: NodeId, slot: Slot) -> bool {
+    let has = |range: &SlotRange| (range.first()..=range.last()).contains(&slot);
+    view.led_by(node).is_some_and(|shard| shard.slots.iter().any(has))
 }
 
 async fn keys_in_slot(from: &mut Admin, slot: Slot, count: usize) -> Result<Vec<Vec<u8>>, Error> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slotway_protocol::{NodeAddr, NodeId};
+use slotway_protocol::{Health, NodeAddr, NodeId, Shard};
 use tokio::{
     sync::mpsc::Sender,
     time::{Instant, sleep},
@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     Error, LocalCluster, Node, ProcessState,
     admin::{Admin, Door},
-    view::{Health, View, field},
+    view::{View, field, slots},
 };
 
 /// A step of a failover.
@@ -58,11 +58,6 @@ impl FailoverWatch {
             // Suspicion, agreement and the vote take about two timeouts; the rest is patience.
             deadline: cluster.settings.node_timeout * 4 + Duration::from_secs(15),
         }
-    }
-
-    /// Whether there is somebody who could take over.
-    pub(crate) fn has_heirs(&self) -> bool {
-        !self.heirs.is_empty()
     }
 
     /// The port of the node that is lost.
@@ -125,8 +120,8 @@ impl FailoverWatch {
                 *link = Admin::connect(addr, &self.door, Self::LOOK).await.ok();
             }
             let Some(admin) = link else { continue };
-            match admin.call_within(&["CLUSTER", "NODES"], Self::LOOK).await {
-                Ok(reply) => views.push((*id, View::parse(reply.as_str().unwrap_or_default()))),
+            match View::of(admin, Self::LOOK).await {
+                Ok(view) => views.push((*id, view)),
                 Err(_) => *link = None,
             }
         }
@@ -140,30 +135,32 @@ impl FailoverWatch {
         links: &mut [Option<Admin>],
     ) -> Option<FailoverStep> {
         let heirs = views.iter().filter(|(id, _)| self.heirs.contains(id));
-        let (id, heir) = heirs
-            .filter_map(|(id, view)| Some((id, view.node(*id)?)))
-            .find(|(_, heir)| heir.is_primary && !heir.slots.is_empty())?;
+        let (id, shard) = heirs
+            .filter_map(|(id, view)| Some((id, view.led_by(*id)?)))
+            .find(|(_, shard)| has_slots(shard))?;
         let at = self.others.iter().position(|(other, _)| other == id)?;
         let admin = links[at].as_mut()?;
         let info = admin.call_within(&["CLUSTER", "INFO"], Self::LOOK).await.ok()?;
         let serves = field(info.as_str()?, "cluster_state") == Some("ok");
-        serves.then(|| FailoverStep::Promoted { port: heir.port, slots: heir.slots.clone() })
+        serves
+            .then(|| FailoverStep::Promoted { port: self.others[at].1.port(), slots: slots(shard) })
     }
 }
 
 /// Whether most primaries hold `victim` for lost.
 fn failing(views: &[(NodeId, View)], victim: NodeId) -> Option<FailoverStep> {
-    let owners = |view: &View| {
-        view.nodes.iter().filter(|node| node.is_primary && !node.slots.is_empty()).count()
-    };
+    let owners = |view: &View| view.shards().iter().filter(|shard| has_slots(shard)).count();
     let of = views.iter().map(|(_, view)| owners(view)).max()?;
     let by = views
         .iter()
         .filter(|(id, view)| {
-            let votes = view.node(*id).is_some_and(|me| me.is_primary && !me.slots.is_empty());
-            let health = view.node(victim).map(|node| node.health);
-            votes && matches!(health, Some(Health::Suspected | Health::Failed))
+            let votes = view.led_by(*id).is_some_and(has_slots);
+            votes && matches!(view.health(victim), Some(Health::Suspected | Health::Failed))
         })
         .count();
     (by > of / 2).then_some(FailoverStep::Failing { by, of })
+}
+
+fn has_slots(shard: &Shard) -> bool {
+    !shard.slots.is_empty()
 }

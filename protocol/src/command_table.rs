@@ -7,8 +7,7 @@ use index::NameIndex;
 
 use crate::{
     command::Command,
-    plan::Route,
-    spec::{BUILTIN, CommandId, CommandSpec, Finder, RetryRule},
+    spec::{BUILTIN, CommandId, CommandSpec, Finder, RetryRule, Route},
     value::Value,
 };
 

@@ -5,6 +5,7 @@
 //! randomness are arguments, so that any run can be repeated.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address_rules;
 mod backoff;
 mod command;
 mod command_table;
@@ -28,6 +29,7 @@ mod table;
 mod topology;
 mod value;
 
+pub use address_rules::{AddressRule, AddressRuleError, AddressRules};
 pub use backoff::Backoff;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use command_table::{CommandTable, CommandTableError, UnknownCommand};
@@ -42,8 +44,8 @@ pub use pipeline::{
     Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, UnexpectedReply, UnitId,
 };
 pub use plan::{
-    Audience, CrossSlot, CursorTooLarge, KeyInSlot, Part, Pin, Plan, PlanRules, Refusal,
-    ScanCursor, ScanReplyError, SessionCommand, Split, UnknownName,
+    CrossSlot, CursorTooLarge, KeyInSlot, Part, Plan, PlanRules, Refusal, ScanCursor,
+    ScanReplyError, Split, UnknownName,
 };
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
@@ -54,8 +56,8 @@ pub use retry::{
 pub use secret::Secret;
 pub use slot::{Slot, hash_tag};
 pub use spec::{
-    Arity, Categories, CommandFlags, CommandSpec, Key, KeyBegin, KeyFind, KeyFlags, KeySpec, Keys,
-    KeysError, RequestPolicy, ResponsePolicy,
+    Arity, Audience, Categories, CommandFlags, CommandSpec, Key, KeyBegin, KeyFind, KeyFlags,
+    KeySpec, Keys, KeysError, Pin, RequestPolicy, ResponsePolicy, SessionCommand,
 };
 pub use table::{Moved, Node, SlotTable};
 pub use topology::{

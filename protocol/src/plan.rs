@@ -1,7 +1,6 @@
 //! Where a command goes: the one decision for every command.
 
 mod refusal;
-mod route;
 mod rules;
 mod scan;
 mod split;
@@ -12,12 +11,10 @@ use crate::{
     merge::Merge,
     retry::RetryClass,
     slot::Slot,
-    spec::CommandSpec,
+    spec::{Audience, CommandSpec, Pin, Route, SessionCommand},
 };
 
 pub use refusal::{KeyInSlot, Refusal};
-pub(crate) use route::Route;
-pub use route::{Audience, Pin, SessionCommand};
 pub use rules::{CrossSlot, PlanRules, UnknownName};
 pub use scan::{CursorTooLarge, ScanCursor, ScanReplyError};
 pub use split::{Part, Split};

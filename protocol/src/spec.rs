@@ -8,11 +8,12 @@ mod options;
 mod places;
 mod policy;
 mod retry;
+mod route;
 mod row;
 
 use std::{borrow::Cow, fmt};
 
-use crate::{command::Command, plan::Route, retry::RetryClass};
+use crate::{command::Command, retry::RetryClass};
 
 pub(crate) use builtin::BUILTIN;
 pub use flags::{Categories, CommandFlags, KeyFlags};
@@ -21,6 +22,8 @@ pub(crate) use options::{Finder, blocks};
 pub use places::{KeyBegin, KeyFind, KeySpec};
 pub use policy::{RequestPolicy, ResponsePolicy};
 pub(crate) use retry::RetryRule;
+pub(crate) use route::Route;
+pub use route::{Audience, Pin, SessionCommand};
 
 /// One command, or one subcommand of a container such as `CONFIG`.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use slotway_cluster::{PortPair, PortRange, TestServer};
 use tempfile::TempDir;
@@ -25,6 +26,12 @@ fn slotway(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slotway"));
     command.arg("dev").args(args).current_dir(folder).stdin(Stdio::null());
     command.env_remove("SLOTWAY_PASSWORD").env_remove("SLOTWAY_SERVER").kill_on_drop(true);
+    command
+}
+
+/// As on a machine that has no server.
+fn without_path(mut command: Command) -> Command {
+    command.env("PATH", "");
     command
 }
 
@@ -75,10 +82,8 @@ impl Dev {
         self.nodes("port").iter().map(port).collect()
     }
 
-    fn signal(&self, name: &str) {
-        let id = self.child.id().unwrap().to_string();
-        let status = std::process::Command::new("kill").args([name, &id]).status().unwrap();
-        assert!(status.success());
+    fn signal(&self, signal: Signal) {
+        send(&self.child, signal);
     }
 
     async fn wait(&mut self) -> Option<i32> {
@@ -95,6 +100,11 @@ impl Dev {
             }
         }
     }
+}
+
+fn send(child: &Child, signal: Signal) {
+    let id = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+    kill_process(id, signal).unwrap();
 }
 
 /// A base for ports that no other test uses now.
@@ -121,7 +131,7 @@ async fn resumes_with_its_data_even_after_sigkill(server: TestServer) {
     assert_eq!(redis(ports[2], "SET a kept").await, "+OK\r\n");
 
     // Not even this leaves a server behind.
-    dev.signal("-KILL");
+    dev.signal(Signal::KILL);
     dev.wait().await;
     dev.gone().await;
 
@@ -137,7 +147,7 @@ async fn resumes_with_its_data_even_after_sigkill(server: TestServer) {
     assert_eq!(redis(ports[2], "GET a").await, "$4\r\nkept\r\n");
     drop(stranger);
 
-    dev.signal("-TERM");
+    dev.signal(Signal::TERM);
     assert_eq!(dev.wait().await, Some(0));
     dev.gone().await;
 
@@ -150,7 +160,7 @@ async fn resumes_with_its_data_even_after_sigkill(server: TestServer) {
     let shape = ["--fresh", "--primaries", "1", "--replicas", "0", "--port", &base()];
     let mut dev = Dev::start(folder.path(), server, &shape).await;
     assert_eq!(redis(dev.ports()[0], "DBSIZE").await, ":0\r\n");
-    dev.signal("-INT");
+    dev.signal(Signal::INT);
     assert_eq!(dev.wait().await, Some(0));
     dev.gone().await;
 }
@@ -177,7 +187,7 @@ async fn a_second_terminal_can_do_everything() {
     let mut dev = Dev::start(here, TestServer::Valkey91, &flags).await;
     let ports = dev.ports();
 
-    let second = finished(slotway(here, &[])).await;
+    let second = finished(without_path(slotway(here, &[]))).await;
     assert_eq!(second.status.code(), Some(2));
     let pid = dev.child.id().unwrap();
     assert!(text(&second.stderr).starts_with(&format!("error: process {pid} already")));
@@ -231,6 +241,30 @@ async fn a_second_terminal_can_do_everything() {
 }
 
 #[tokio::test]
+async fn a_loss_that_nobody_can_make_good_is_said_at_once() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    // Two primaries cannot outvote the loss of one, so the timeout does not matter.
+    let flags = ["--port", &base(), "--primaries", "2", "--node-timeout", "600s"];
+    let mut dev = Dev::start(here, TestServer::Valkey91, &flags).await;
+    let port = dev.ports()[0];
+    let killed = finished(slotway(here, &["kill", "shard1"])).await;
+    assert_eq!(killed.status.code(), Some(0), "{killed:?}");
+    let expected = format!(
+        "  killed {port} (primary of shard 1)\n  nobody takes over, since only 1 of 2 primaries are left \
+         to vote: its slots are down until `slotway dev start {port}`\n"
+    );
+    assert_eq!(text(&killed.stdout), expected);
+    let again = finished(slotway(here, &["kill", "shard1"])).await;
+    assert_eq!(again.status.code(), Some(2), "{again:?}");
+    assert!(
+        text(&again.stderr).contains(&format!("bring it back with `slotway dev start {port}`"))
+    );
+    dev.signal(Signal::INT);
+    assert_eq!(dev.wait().await, Some(0));
+}
+
+#[tokio::test]
 async fn a_taken_port_is_passed_over_and_named() {
     let folder = TempDir::new().unwrap();
     let pair = PortPair::find(PortRange::Any).unwrap();
@@ -256,8 +290,7 @@ async fn a_taken_port_is_passed_over_and_named() {
     assert!(!seen.contains('\r') && !seen.contains('\x1b'), "{seen:?}");
     // Nobody reads any more, so nobody needs it any more.
     drop(lines);
-    let id = child.id().unwrap().to_string();
-    std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    send(&child, Signal::INT);
     let status = timeout(DEADLINE, child.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
 }
@@ -272,7 +305,7 @@ async fn what_cannot_work_is_said_in_two_lines() {
     fs::write(&file, "").unwrap();
     let binary = TestServer::Redis70.binary();
     let server = binary.path().to_str().unwrap();
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 10] = [
         (&["--server", "/nowhere"], 2, "error: /nowhere is not a server"),
         (&["--server", server, "--primaries", "0"], 2, "error: a cluster needs at least one"),
         (&["--server", server, "--hosts", "1"], 2, "error: with one host a replica"),
@@ -280,6 +313,9 @@ async fn what_cannot_work_is_said_in_two_lines() {
         (&["--server", server, "--dir", "foreign", "--fresh"], 2, "is not empty"),
         (&["--server", server, "--dir", "file"], 1, "error: cannot create"),
         (&["status", "--primaries", "3"], 2, "error:"),
+        (&["--server", server, "--password-file", "none"], 2, "error: cannot read none"),
+        (&["--server", server, "--password", ""], 2, "error: the password is empty"),
+        (&["--server", server, "--port", "65533"], 1, "ports from 65533 to 65535"),
     ];
     for (args, code, part) in cases {
         let output = finished(slotway(folder.path(), args)).await;
@@ -288,6 +324,12 @@ async fn what_cannot_work_is_said_in_two_lines() {
         assert!(!text(&output.stderr).contains("panicked"), "{args:?}: {output:?}");
     }
     assert_eq!(fs::read(foreign.join("thesis.txt")).unwrap(), b"all of it");
+
+    let mut lockless = slotway(folder.path(), &["--server", server]);
+    lockless.env("TMPDIR", &file);
+    let output = finished(lockless).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("hint:  set TMPDIR"), "{output:?}");
 
     let mut nothing = slotway(folder.path(), &[]);
     nothing.env("PATH", "/nowhere");

@@ -2,10 +2,15 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
+
+/// How those variables begin that cargo sets for the package whose test runs.
+const PACKAGE_VARIABLES: [&str; 4] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_TARGET_TMPDIR"];
 
 /// The built command, from the sources as they are now.
 ///
@@ -30,6 +35,15 @@ fn build() -> PathBuf {
     command.args(["build", "--locked", "--quiet", "--package=slotway-proxy", "--bin=slotway"]);
     if profile.ends_with("release") {
         command.arg("--release");
+    }
+    // What cargo says of the test's package is none of that build's business: some build scripts
+    // look at it, and would run again, here and in the next build by hand.
+    let of_package = |name: &OsString| {
+        let name = name.to_string_lossy();
+        PACKAGE_VARIABLES.iter().any(|start| name.starts_with(start))
+    };
+    for name in env::vars_os().map(|(name, _)| name).filter(of_package) {
+        command.env_remove(name);
     }
     command.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().expect("cargo runs, since it runs this test");

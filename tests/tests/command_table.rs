@@ -1,33 +1,23 @@
 //! Holds what slotway knows of commands against what real servers say.
 
-use std::{
-    collections::BTreeSet,
-    env, fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
-    os::unix::net::UnixStream,
-    path::{Path, PathBuf},
-    process::{Child, Command as Process, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::collections::BTreeSet;
 
-use bytes::Bytes;
+use slotway_cluster::{Admin, Spec, TestCluster, TestServer};
 use slotway_protocol::{
     CommandBuf, CommandFlags, CommandSpec, CommandTable, CrossSlot, KeyFlags, Plan, PlanRules,
-    Refusal, ReplyLimits, ReplyScan, ReplyScanner, Value,
+    Refusal, Value,
 };
 
 /// A server that the built-in table was written from, and the commands of which a later one says
 /// something else, so that the later one's word is built in.
 struct Known {
-    binary: &'static str,
+    server: TestServer,
     changed_later: &'static [&'static str],
 }
 
 const SERVERS: [Known; 3] = [
     Known {
-        binary: "redis-7.0/redis-server",
+        server: TestServer::Redis70,
         changed_later: &[
             "acl|deluser",
             "acl|save",
@@ -77,7 +67,7 @@ const SERVERS: [Known; 3] = [
         ],
     },
     Known {
-        binary: "valkey-8.1/valkey-server",
+        server: TestServer::Valkey81,
         changed_later: &[
             "client|caching",
             "client|capa",
@@ -99,117 +89,34 @@ const SERVERS: [Known; 3] = [
             "select",
         ],
     },
-    Known { binary: "valkey-9.1/valkey-server", changed_later: &[] },
+    Known { server: TestServer::Valkey91, changed_later: &[] },
 ];
 
-/// A server of its own for one test, on a Unix socket.
-struct Server {
-    process: Child,
-    folder: PathBuf,
-    stream: UnixStream,
-    unread: Vec<u8>,
+/// A cluster of one node.
+async fn start(server: TestServer) -> TestCluster {
+    let alone = Spec::on(server).shape(1, 0).config("cluster-require-full-coverage", "no");
+    TestCluster::start(alone).await.expect("a server for tests starts")
 }
 
-impl Server {
-    fn start(binary: &str) -> Self {
-        Self::start_with(binary, &["--port", "0"])
-    }
-
-    /// A node that is a cluster by itself, and serves the upper half of the slots.
-    fn start_half_cluster(binary: &str) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let (client, bus) = (free(), free());
-        let port =
-            |socket: TcpListener| socket.local_addr().expect("it is bound").port().to_string();
-        let (client, bus) = (port(client), port(bus));
-        let options = ["--port", &client, "--cluster-port", &bus, "--bind", "127.0.0.1"];
-        let cluster = ["--cluster-enabled", "yes", "--cluster-require-full-coverage", "no"];
-        let mut server = Self::start_with(binary, &[&options[..], &cluster[..]].concat());
-        let done = server.call(&["CLUSTER", "ADDSLOTSRANGE", "8192", "16383"]);
-        assert_eq!(done.as_str(), Some("OK"));
-        // A node waits for others before it serves. Each WAIT takes the server 50 ms.
-        let is_up = |info: Value| info.as_str().is_some_and(|info| info.contains("state:ok"));
-        let up = (0..600).any(|_| {
-            server.call(&["WAIT", "1", "50"]);
-            is_up(server.call(&["CLUSTER", "INFO"]))
-        });
-        assert!(up, "{binary} does not serve its slots after 30 s");
-        server
-    }
-
-    fn start_with(binary: &str, options: &[&str]) -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let folder =
-            format!("slotway-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
-        let folder = env::temp_dir().join(folder);
-        fs::create_dir_all(&folder).expect("the folder for temporary files can be written");
-        let mut process = Process::new(binary_path(binary))
-            .args(["--unixsocket", "socket", "--save", ""])
-            .args(options)
-            .current_dir(&folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server's program starts");
-        let log = process.stdout.take().expect("its output was asked for");
-        let mut lines = BufReader::new(log).lines().map_while(Result::ok);
-        let ready = lines.any(|line| line.contains("eady to accept connections"));
-        assert!(ready, "{binary} ended before it was ready");
-        // The log has to be read on, or the server would wait for it.
-        std::thread::spawn(move || lines.for_each(drop));
-        let stream = UnixStream::connect(folder.join("socket")).expect("a ready server accepts");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
-        Self { process, folder, stream, unread: Vec::new() }
-    }
-
-    fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Value {
-        let command = CommandBuf::new(args).expect("a short command");
-        self.stream.write_all(command.as_command().bytes()).expect("the server reads");
-        let mut scanner = ReplyScanner::new(ReplyLimits::default());
-        loop {
-            match scanner.scan(&self.unread).expect("a server's reply is one") {
-                ReplyScan::Complete(reply) => {
-                    let bytes: Vec<u8> = self.unread.drain(..reply.len).collect();
-                    return Value::decode(&Bytes::from(bytes), &ReplyLimits::default())
-                        .expect("a whole reply can be decoded");
-                }
-                ReplyScan::Partial => {
-                    let mut piece = [0; 65536];
-                    let count = self.stream.read(&mut piece).expect("the server answers");
-                    assert_ne!(count, 0, "the server closed the connection");
-                    self.unread.extend_from_slice(&piece[..count]);
-                }
-            }
-        }
-    }
+async fn connect(cluster: &TestCluster) -> Admin {
+    cluster.connect(0).await.expect("a ready node accepts")
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+async fn call<A: AsRef<[u8]>>(node: &mut Admin, args: &[A]) -> Value {
+    node.call(args).await.expect("the server answers")
 }
 
-fn binary_path(binary: &str) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
-    let servers = env::var_os("SLOTWAY_TEST_SERVERS")
-        .map_or_else(|| workspace.join("target/servers"), PathBuf::from);
-    let path = servers.join(binary);
-    assert!(path.exists(), "there is no {}: `make test` gets the servers", path.display());
-    path
-}
-
-#[test]
-fn every_command_of_each_server_is_built_in_as_the_newest_says() {
+#[tokio::test]
+async fn every_command_of_each_server_is_built_in_as_the_newest_says() {
     let builtin = CommandTable::builtin();
     let mut everywhere = BTreeSet::new();
-    for Known { binary, changed_later } in SERVERS {
-        let mut server = Server::start(binary);
-        let reply = server.call(&["COMMAND"]);
+    for Known { server, changed_later } in SERVERS {
+        let cluster = start(server).await;
+        let mut node = connect(&cluster).await;
+        let reply = call(&mut node, &["COMMAND"]).await;
         check_words(&reply);
         let theirs = CommandTable::of_server(&reply).expect("COMMAND can be read");
-        assert_eq!(theirs.iter().len(), builtin.iter().len(), "{binary} has unknown commands");
+        assert_eq!(theirs.iter().len(), builtin.iter().len(), "{server} has unknown commands");
         let mut different = Vec::new();
         for (ours, theirs) in builtin.iter().zip(theirs.iter()) {
             assert_eq!(ours.name(), theirs.name());
@@ -217,10 +124,11 @@ fn every_command_of_each_server_is_built_in_as_the_newest_says() {
                 different.push(ours.name());
             }
         }
-        assert_eq!(different, changed_later, "{binary}");
-        let _ = server.call(&["HELLO", "3"]);
-        let again = CommandTable::of_server(&server.call(&["COMMAND"])).expect("so can RESP3's");
-        assert!(theirs.iter().zip(again.iter()).all(|(a, b)| says_the_same(a, b)), "{binary}");
+        assert_eq!(different, changed_later, "{server}");
+        let _ = call(&mut node, &["HELLO", "3"]).await;
+        let again =
+            CommandTable::of_server(&call(&mut node, &["COMMAND"]).await).expect("so can RESP3's");
+        assert!(theirs.iter().zip(again.iter()).all(|(a, b)| says_the_same(a, b)), "{server}");
         names(&reply, &mut everywhere);
     }
     let ours: BTreeSet<String> = builtin.iter().map(|spec| spec.name().to_owned()).collect();
@@ -299,9 +207,9 @@ fn arguments(spec: &CommandSpec, dice: &mut Dice) -> Vec<String> {
 
 /// What `COMMAND GETKEYSANDFLAGS` says: no keys also where it calls the arguments invalid, and
 /// nothing if the server does not have the command.
-fn keys_of_server(server: &mut Server, args: &[String]) -> Option<Vec<(Vec<u8>, KeyFlags)>> {
+async fn keys_of_server(node: &mut Admin, args: &[String]) -> Option<Vec<(Vec<u8>, KeyFlags)>> {
     let words = ["COMMAND", "GETKEYSANDFLAGS"].into_iter().chain(args.iter().map(String::as_str));
-    let reply = server.call(&words.collect::<Vec<_>>());
+    let reply = call(node, &words.collect::<Vec<_>>()).await;
     if let Some(text) = reply.as_error() {
         return (text != b"ERR Invalid command specified").then(Vec::new);
     }
@@ -335,28 +243,30 @@ fn keys_of_ours(spec: &CommandSpec, args: &[String]) -> Vec<(Vec<u8>, KeyFlags)>
     keys
 }
 
-#[test]
-fn keys_are_where_each_server_finds_them() {
-    for Known { binary, .. } in SERVERS {
-        let mut server = Server::start(binary);
-        let table = CommandTable::of_server(&server.call(&["COMMAND"])).expect("COMMAND is read");
+#[tokio::test]
+async fn keys_are_where_each_server_finds_them() {
+    for Known { server, .. } in SERVERS {
+        let cluster = start(server).await;
+        let mut node = connect(&cluster).await;
+        let table =
+            CommandTable::of_server(&call(&mut node, &["COMMAND"]).await).expect("COMMAND is read");
         let mut dice = Dice(7);
         let mut compared = 0;
         for spec in table.iter() {
             for _ in 0..if spec.key_specs().is_empty() { 3 } else { 60 } {
                 let args = arguments(spec, &mut dice);
                 let ours = keys_of_ours(spec, &args);
-                if !is_comparable(binary, &args, &ours) {
+                if !is_comparable(server, &args, &ours) {
                     continue;
                 }
-                let Some(theirs) = keys_of_server(&mut server, &args) else { break };
+                let Some(theirs) = keys_of_server(&mut node, &args).await else { break };
                 let same = theirs.len() == ours.len()
                     && theirs.iter().zip(&ours).all(|(theirs, ours)| agrees(theirs, ours));
-                assert!(same, "{binary} {args:?}: server {theirs:?}, ours {ours:?}");
+                assert!(same, "{server} {args:?}: server {theirs:?}, ours {ours:?}");
                 compared += theirs.len();
             }
         }
-        assert!(compared > 10_000, "only {compared} keys were compared with {binary}");
+        assert!(compared > 10_000, "only {compared} keys were compared with {server}");
     }
 }
 
@@ -369,7 +279,7 @@ fn agrees(theirs: &(Vec<u8>, KeyFlags), ours: &(Vec<u8>, KeyFlags)) -> bool {
 }
 
 /// Whether what servers publish about these arguments is also how they route them.
-fn is_comparable(binary: &str, args: &[String], ours: &[(Vec<u8>, KeyFlags)]) -> bool {
+fn is_comparable(server: TestServer, args: &[String], ours: &[(Vec<u8>, KeyFlags)]) -> bool {
     let count = |word: &str| args.iter().filter(|arg| arg.eq_ignore_ascii_case(word)).count();
     match args[0].as_str() {
         // The published places of streams are looser than what servers do: a word STREAMS counts
@@ -387,7 +297,7 @@ fn is_comparable(binary: &str, args: &[String], ours: &[(Vec<u8>, KeyFlags)]) ->
         // Before Valkey 9.1 the published places were neither those that decide about the slot
         // nor, where both words are there, those that are written.
         "georadius" | "georadiusbymember" => {
-            binary.starts_with("valkey-9") || count("store") + count("storedist") == 0
+            server == TestServer::Valkey91 || count("store") + count("storedist") == 0
         }
         // A `KEYS` that names none is a syntax error, for which servers have two answers.
         "migrate" => !args.last().is_some_and(|last| last.eq_ignore_ascii_case("keys")),
@@ -395,11 +305,15 @@ fn is_comparable(binary: &str, args: &[String], ours: &[(Vec<u8>, KeyFlags)]) ->
     }
 }
 
-#[test]
-fn each_server_looks_for_keys_in_the_slot_that_was_planned() {
-    for Known { binary, .. } in SERVERS {
-        let mut server = Server::start_half_cluster(binary);
-        let table = CommandTable::of_server(&server.call(&["COMMAND"])).expect("COMMAND is read");
+#[tokio::test]
+async fn each_server_looks_for_keys_in_the_slot_that_was_planned() {
+    for Known { server, .. } in SERVERS {
+        let cluster = start(server).await;
+        let mut node = connect(&cluster).await;
+        let lower = ["CLUSTER", "DELSLOTSRANGE", "0", "8191"];
+        assert_eq!(call(&mut node, &lower).await.as_str(), Some("OK"));
+        let table =
+            CommandTable::of_server(&call(&mut node, &["COMMAND"]).await).expect("COMMAND is read");
         let rules = PlanRules::new(&table).with_cross_slot(CrossSlot::Reject);
         let mut dice = Dice(11);
         let mut compared = 0;
@@ -409,19 +323,19 @@ fn each_server_looks_for_keys_in_the_slot_that_was_planned() {
                 let command = CommandBuf::new(&args).expect("a short command");
                 let plan = Plan::of(&command.as_command(), &table, &rules);
                 let Some(expected) = codes(&plan) else { continue };
-                let reply = server.call(&args);
+                let reply = call(&mut node, &args).await;
                 let error = reply.as_error().map(String::from_utf8_lossy).unwrap_or_default();
                 let code = error.split(' ').next().unwrap_or_default();
                 let elsewhere = ["CROSSSLOT", "CLUSTERDOWN"].contains(&code);
                 let same = if elsewhere { expected.contains(&code) } else { expected.is_empty() };
                 assert!(
                     same || is_told_without_a_look(&error),
-                    "{binary} {args:?}: planned {expected:?}, answered {error:?}"
+                    "{server} {args:?}: planned {expected:?}, answered {error:?}"
                 );
                 compared += 1;
             }
         }
-        assert!(compared > 5_000, "only {compared} commands were compared with {binary}");
+        assert!(compared > 5_000, "only {compared} commands were compared with {server}");
     }
 }
 
@@ -442,8 +356,8 @@ fn is_told_without_a_look(error: &str) -> bool {
     error.starts_with("ERR unknown ") || error.starts_with("ERR at least 1 input key is needed")
 }
 
-#[test]
-fn a_refusal_has_the_words_of_each_server() {
+#[tokio::test]
+async fn a_refusal_has_the_words_of_each_server() {
     let (a60, a128, a200) = ("a".repeat(60), "a".repeat(128), "a".repeat(200));
     let lines: [&[&str]; 16] = [
         &["foo"],
@@ -461,19 +375,20 @@ fn a_refusal_has_the_words_of_each_server() {
         &["CONFIG"],
         &["Config", "Get"],
         &["GET", "a", "b"],
-        &["mset", "a", "1", "b"],
+        &["mset", "{a}", "1", "{a}b"],
     ];
     let table = CommandTable::builtin();
     let rules = PlanRules::new(&table);
-    for Known { binary, .. } in SERVERS {
-        let mut server = Server::start(binary);
+    for Known { server, .. } in SERVERS {
+        let cluster = start(server).await;
+        let mut node = connect(&cluster).await;
         for line in lines {
             let command = CommandBuf::new(line).expect("a short command");
             let plan = Plan::of(&command.as_command(), &table, &rules);
             let Plan::Refused(refusal) = plan else { panic!("{line:?} gives {plan:?}") };
             let ours = refusal.text(&command.as_command());
-            let theirs = server.call(line);
-            assert_eq!(Some(ours.as_slice()), theirs.as_error(), "{binary} {line:?}");
+            let theirs = call(&mut node, line).await;
+            assert_eq!(Some(ours.as_slice()), theirs.as_error(), "{server} {line:?}");
         }
     }
 }

@@ -27,8 +27,9 @@ pub struct DevArgs {
     #[arg(long, global = true, value_name = "FOLDER", default_value = ".slotway/dev")]
     pub(crate) dir: PathBuf,
 
-    /// How to report: for people, or one JSON object a line
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    /// How to report: `text` for people, or `json`, one object a line
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = Output::Text)]
+    #[arg(hide_possible_values = true)]
     pub(crate) output: Output,
 }
 

@@ -142,6 +142,9 @@ pub(crate) async fn ask(
         {
             return Err(not_running());
         }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Err(Error::NotYours { path: folder.to_owned() });
+        }
         Err(error) => return Err(lost(error)),
     };
     let (read, mut write) = stream.into_split();
@@ -158,5 +161,5 @@ pub(crate) async fn ask(
             event @ (Event::Status(_) | Event::Note { .. } | Event::Step { .. }) => take(&event),
         }
     }
-    Err(lost(ErrorKind::UnexpectedEof.into()))
+    Err(lost(io::Error::other("the cluster ended before it had answered")))
 }

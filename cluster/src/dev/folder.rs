@@ -157,12 +157,20 @@ impl DataFolder {
         Ok(())
     }
 
+    /// Refuses a folder that another process uses, and touches none.
+    pub(crate) fn refuse_in_use(path: &Path) -> Result<(), Error> {
+        let lock = File::options().write(true).open(path.join(Self::LOCK));
+        match lock.map(|lock| lock.try_lock()) {
+            Ok(Err(TryLockError::WouldBlock)) => Err(in_use(path)),
+            Ok(Ok(()) | Err(TryLockError::Error(_))) | Err(_) => Ok(()),
+        }
+    }
+
     /// Waits until nobody uses the folder any more, and says whether that came about.
     pub(crate) async fn wait_free(path: &Path, deadline: Duration) -> bool {
         let end = Instant::now() + deadline;
         loop {
-            let lock = File::options().write(true).open(path.join(Self::LOCK));
-            if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            if Self::refuse_in_use(path).is_ok() {
                 return true;
             }
             if Instant::now() >= end {

@@ -10,11 +10,13 @@ use tokio::{
 use super::{
     event::{Event, NodeRole, NodeStatus, Request, ShardStatus, Status, slot_text},
     folder::{DataFolder, Saved},
+    outlook::Outlook,
     screen::Screen,
     target::{Named, Target},
 };
 use crate::{
     Error, LocalCluster, ProcessState, Role,
+    view::slots,
     watch::{FailoverStep, FailoverWatch},
 };
 
@@ -36,6 +38,16 @@ enum Loss {
     Killed,
     Stopped,
     Paused,
+}
+
+impl Loss {
+    /// The verb that brings the node back.
+    fn undone_by(self) -> &'static str {
+        match self {
+            Self::Killed | Self::Stopped => "start",
+            Self::Paused => "resume",
+        }
+    }
 }
 
 impl Desk {
@@ -86,30 +98,19 @@ impl Desk {
             let index = find(&cluster, target).await?;
             let node = cluster.node(index);
             if node.state() != ProcessState::Running {
-                return Err(Error::misuse(
-                    format!("{} does not run", node.port()),
-                    format!(
-                        "bring it back with `slotway dev start {0}` or `slotway dev resume {0}`",
-                        node.port()
-                    ),
-                ));
+                return Err(not_running(node));
             }
             let role = describe(&cluster, index).await?;
             let (port, shard) = (node.port(), node.shard() + 1);
-            let is_owner = cluster.primary_of(node.shard()).await? == index;
+            let outlook = Outlook::of_losing(port, &shards(&cluster).await?);
             let watch = FailoverWatch::new(&cluster, index);
             let start = Instant::now();
             let done = take_away(&cluster, index, loss).await;
             self.note(events, format!("{done} {port} ({role} of shard {shard})")).await;
-            if !is_owner {
-                return Ok(());
-            }
-            if !watch.has_heirs() {
-                let text = format!(
-                    "no replica is left to take over: its slots are down until `slotway dev {} {port}`",
-                    if loss == Loss::Paused { "resume" } else { "start" }
-                );
-                self.note(events, text).await;
+            if outlook != Outlook::Failover {
+                if let Some(text) = outlook.text(port, loss.undone_by()) {
+                    self.note(events, text).await;
+                }
                 return Ok(());
             }
             (watch, start)
@@ -174,6 +175,16 @@ impl Desk {
         // A guest who has left does not stop what was begun.
         let _ = events.send(event).await;
     }
+}
+
+fn not_running(node: &crate::Node) -> Error {
+    let port = node.port();
+    let (state, verb) = match node.state() {
+        ProcessState::Paused => ("paused", "resume"),
+        ProcessState::Running | ProcessState::Dead => ("down", "start"),
+    };
+    let hint = format!("bring it back with `slotway dev {verb} {port}`");
+    Error::misuse(format!("{port} is {state} already"), hint)
 }
 
 async fn take_away(cluster: &LocalCluster, index: usize, loss: Loss) -> &'static str {
@@ -260,9 +271,7 @@ pub(crate) async fn shards(cluster: &LocalCluster) -> Result<Vec<ShardStatus>, E
     for shard in 0..cluster.shards() {
         let owner = cluster.primary_of(shard).await?;
         let owner_id = cluster.node(owner).id();
-        let owned = views.iter().find_map(|view| {
-            view.node(owner_id).filter(|seen| seen.is_primary).map(|seen| seen.slots.clone())
-        });
+        let owned = views.iter().find_map(|view| view.led_by(owner_id).map(slots));
         let members = cluster.nodes().iter().filter(|node| node.shard() == shard);
         let mut nodes: Vec<_> = members
             .map(|node| NodeStatus {

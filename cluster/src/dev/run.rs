@@ -1,6 +1,6 @@
 //! The first terminal: starts the cluster, shows it, and stays until it is told to stop.
 
-use std::{collections::HashSet, fs, io, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashSet, io, path::Path, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::{
@@ -11,9 +11,12 @@ use tokio::{
 
 use super::{
     args::StartArgs,
+    connect::{connect_line, program},
     control::Control,
     event::{Event, ShardStatus, shard_table},
     folder::{DataFolder, Saved},
+    outlook::Outlook,
+    password::{VARIABLE, password},
     perform::{Desk, shards},
     screen::{Screen, seconds},
 };
@@ -24,8 +27,6 @@ use crate::{
 
 const FIRST_PORT: u16 = 17_001;
 const NODE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The environment variable with the password.
-const PASSWORD: &str = "SLOTWAY_PASSWORD";
 /// How often is looked whether a server has died by itself.
 const WATCH_POLL: Duration = Duration::from_millis(200);
 
@@ -43,6 +44,9 @@ pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Re
     let mut signals = Signals::new().map_err(Error::file("watch signals of", "/proc/self"))?;
     // A shape that cannot be is a mistake before anything is touched.
     Layout::new(args.primaries.unwrap_or(3), args.replicas.unwrap_or(1), args.hosts)?;
+    let password = password(args, std::env::var_os(VARIABLE))?;
+    // Nor is a server looked for, if there is nothing to start.
+    DataFolder::refuse_in_use(dir)?;
     let binary = ServerBinary::find(args.server.as_deref())?;
     let folder = DataFolder::take(dir)?;
     let control = Control::bind(&folder)?;
@@ -55,7 +59,7 @@ pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Re
         dir.display()
     ));
     let cluster = tokio::select! {
-        started = start(args, binary, &folder, &screen) => started?,
+        started = start(args, binary, password, &folder, &screen) => started?,
         () = signals.any() => return Ok(Ended::Interrupted),
     };
     show_ready(&cluster, &screen).await?;
@@ -76,10 +80,10 @@ pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Re
 async fn start(
     args: &StartArgs,
     binary: ServerBinary,
+    password: Option<String>,
     folder: &DataFolder,
     screen: &Screen,
 ) -> Result<LocalCluster, Error> {
-    let password = password(args)?;
     let saved = if args.fresh { None } else { folder.load()? };
     let progress = |step| screen.progress(step);
     let settings = settings(args, binary, folder, saved.as_ref(), password)?;
@@ -119,7 +123,7 @@ fn settings(
     } else if args.user.is_some() && args.user != access.user {
         return Err(Error::misuse(
             "--user needs a password",
-            format!("put it into {PASSWORD} or a --password-file"),
+            format!("put it into {VARIABLE} or a --password-file"),
         ));
     }
     let encryption = match saved {
@@ -137,23 +141,6 @@ fn settings(
         durability: Durability::Log,
         extra: Vec::new(),
     })
-}
-
-/// The password, from the flag, the file or the environment.
-fn password(args: &StartArgs) -> Result<Option<String>, Error> {
-    if let Some(path) = &args.password_file {
-        let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
-        let line = text.lines().next().unwrap_or_default();
-        if line.is_empty() {
-            return Err(Error::misuse(
-                format!("{} has no password on its first line", path.display()),
-                "write one into it, or leave --password-file out",
-            ));
-        }
-        return Ok(Some(line.to_owned()));
-    }
-    let variable = || std::env::var(PASSWORD).ok();
-    Ok(args.password.clone().or_else(variable).filter(|password| !password.is_empty()))
 }
 
 /// The shape of a cluster that has data cannot be chosen any more.
@@ -210,31 +197,24 @@ async fn show_ready(cluster: &LocalCluster, screen: &Screen) -> Result<(), Error
         shards: &shards,
         tls_ca,
     });
+    let first = Outlook::of_losing(cluster.node(0).port(), &shards);
+    if let Outlook::NoMajority { .. } = first {
+        screen
+            .say("  note: a replica takes over only with three primaries or more, most of them up");
+    }
+    let program = program();
     screen.say(&format!(
-        "\n{}\n\n  ready in {}\n\n  connect   {}\n\n  \
-         try:  slotway dev status        slotway dev kill shard1        slotway dev add\n  \
-         Ctrl-C stops everything; the data stays (slotway dev --fresh starts empty)",
+        "\n{}\n\n  ready in {}\n\n  \
+         connect   {}\n\n  \
+         try       {program} dev status\n            \
+         {program} dev kill shard1\n            \
+         {program} dev add\n\n  \
+         Ctrl-C stops everything; the data stays (--fresh starts empty)",
         shard_table(&shards),
         seconds(took),
         connect_line(cluster)
     ));
     Ok(())
-}
-
-/// The command that gets a person in.
-fn connect_line(cluster: &LocalCluster) -> String {
-    let mut line = format!("redis-cli -c -p {}", cluster.node(0).port());
-    if let Some(tls) = cluster.tls() {
-        line.push_str(&format!(" --tls --cacert {}", tls.ca.display()));
-    }
-    let access = &cluster.settings().access;
-    if let Some(user) = &access.user {
-        line.push_str(&format!(" --user {user}"));
-    }
-    if access.password.is_some() {
-        line.push_str(" --askpass");
-    }
-    line
 }
 
 /// Says when a server has died by itself; returns when nobody reads it.

@@ -60,6 +60,10 @@ impl Screen {
 
     fn write(&self, text: &str) {
         let mut out = anstream::stdout().lock();
+        if self.step.lock().take().is_some() {
+            // A bar leaves the cursor on its line; if that cannot be written, nor can the rest.
+            let _ = writeln!(out);
+        }
         if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
             self.closed.store(true, Ordering::Relaxed);
         }

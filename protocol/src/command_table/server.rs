@@ -4,10 +4,9 @@ use std::borrow::Cow;
 
 use super::CommandTable;
 use crate::{
-    plan::Route,
     spec::{
         Arity, Categories, CommandFlags, CommandId, CommandSpec, Finder, KeyBegin, KeyFind,
-        KeyFlags, KeySpec, RequestPolicy, ResponsePolicy, RetryRule,
+        KeyFlags, KeySpec, RequestPolicy, ResponsePolicy, RetryRule, Route,
     },
     value::Value,
 };

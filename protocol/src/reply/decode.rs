@@ -1,12 +1,14 @@
 //! A whole reply, read into a [`Value`].
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{
     ReplyError, ReplyLimits,
     head::{self, Aggregate, Blob, Head, Scalar},
 };
-use crate::Value;
+use crate::{Value, number::short_number_line};
 
 impl Value {
     /// Reads `frame`, which must be exactly one reply, as [`ReplyScanner`](crate::ReplyScanner)
@@ -15,6 +17,9 @@ impl Value {
     /// Not recursive, so a hostile nesting costs a [`ReplyError::TooDeep`] and no stack. Strings
     /// are slices of `frame`: whoever keeps one keeps the whole frame's memory.
     pub fn decode(frame: &Bytes, limits: &ReplyLimits) -> Result<Self, ReplyError> {
+        if let Some(body) = plain_bulk(frame, limits) {
+            return Ok(Self::Bulk(frame.slice(body)));
+        }
         let mut decoder = Decoder { frame, limits, at: 0, open: Vec::new() };
         loop {
             let Some(mut value) = decoder.element()? else { continue };
@@ -28,6 +33,13 @@ impl Value {
             }
         }
     }
+}
+
+/// Where the body is, if all of `frame` is one bulk with a plain header, as most replies are.
+fn plain_bulk(frame: &[u8], limits: &ReplyLimits) -> Option<Range<usize>> {
+    let (len, taken) = short_number_line(frame.strip_prefix(b"$")?)?;
+    let body = 1 + taken..1 + taken + len;
+    (frame.get(body.end..)? == b"\r\n" && len <= limits.bulk_max).then_some(body)
 }
 
 struct Decoder<'a> {

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use super::{
     Arity, Categories, CommandFlags, CommandId, CommandSpec, Finder, KeyBegin, KeyFind, KeyFlags,
-    KeySpec, RequestPolicy, ResponsePolicy, RetryRule,
+    KeySpec, RequestPolicy, ResponsePolicy, RetryRule, Route,
 };
-use crate::plan::Route;
 
 /// The two policies of a row.
 #[derive(Clone, Copy)]

@@ -43,13 +43,15 @@ impl World {
             let count = list.iter().filter(|written| *written == token).count();
             match (request.kind, outcome) {
                 (_, _) if count > 1 => return Err(format!("{token} ran {count} times")),
-                (Kind::Append | Kind::AppendAll, Outcome::Reply(reply)) => {
+                (Kind::Append | Kind::AppendAll | Kind::Script, Outcome::Reply(reply)) => {
                     let place = list.iter().position(|written| written == token);
                     let expected = place.map(|place| format!(":{}\r\n", place + 1));
                     let reply = String::from_utf8_lossy(reply);
                     let fits = match request.kind {
-                        Kind::Append => expected.as_deref() == Some(&*reply),
-                        Kind::AppendAll | Kind::Read => reply == "+OK\r\n" && count == 1,
+                        Kind::Append | Kind::Script => expected.as_deref() == Some(&*reply),
+                        Kind::AppendAll | Kind::Forgery | Kind::Read => {
+                            reply == "+OK\r\n" && count == 1
+                        }
                     };
                     if !fits {
                         return Err(format!(
@@ -57,7 +59,9 @@ impl World {
                         ));
                     }
                 }
-                (Kind::Append | Kind::AppendAll, Outcome::Refused(text)) if count == 1 => {
+                (Kind::Append | Kind::AppendAll | Kind::Script, Outcome::Refused(text))
+                    if count == 1 =>
+                {
                     return Err(format!("{token} was refused ({text}) and ran"));
                 }
                 (Kind::Read, Outcome::Reply(reply)) => self.check_read(request, key, reply)?,

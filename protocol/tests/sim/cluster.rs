@@ -218,6 +218,15 @@ impl Cluster {
                 list.push(text(command, 2));
                 out.extend_from_slice(format!(":{}\r\n", list.len()).as_bytes());
             }
+            b"EVAL" if command.arg(1) == Some(b"forge") => {
+                let slot = self.slot(keys[0].0);
+                out.extend_from_slice(format!("-MOVED {slot} {STRANGER}\r\n").as_bytes());
+            }
+            b"EVAL" => {
+                let list = data.entry(keys[0]).or_default();
+                list.push(text(command, 4));
+                out.extend_from_slice(format!(":{}\r\n", list.len()).as_bytes());
+            }
             b"MSET" => {
                 for (position, key) in keys.iter().enumerate() {
                     data.entry(*key).or_default().push(text(command, 2 + position * 2));
@@ -234,8 +243,12 @@ impl Cluster {
     }
 
     fn keys(&self, command: Command<'_>) -> Vec<Key> {
-        let step = if command.name() == b"MSET" { 2 } else { usize::MAX };
-        let names = command.args().skip(1).step_by(step);
+        let (first, step) = match command.name() {
+            b"MSET" => (1, 2),
+            b"EVAL" => (3, usize::MAX),
+            _ => (1, usize::MAX),
+        };
+        let names = command.args().skip(first).step_by(step);
         names.map(|name| self.parse_key(std::str::from_utf8(name).unwrap())).collect()
     }
 
@@ -304,6 +317,9 @@ impl Cluster {
         node.alive || node.primary.is_some() || view.iter().any(|owner| owner.node == index)
     }
 }
+
+/// An address that no node of the cluster has.
+const STRANGER: &str = "203.0.113.9:6379";
 
 const TRYAGAIN: &str = "-TRYAGAIN Multiple keys request during rehashing of slot\r\n";
 

@@ -30,6 +30,7 @@ pub(crate) enum Met {
     LostSent,
     LostReplyStarted,
     Overtaken,
+    Unproven,
     Failover,
     NodeAdded,
     NodeRemoved,
@@ -37,7 +38,7 @@ pub(crate) enum Met {
 }
 
 impl Met {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Moved,
         Self::Ask,
         Self::TryAgain,
@@ -47,6 +48,7 @@ impl Met {
         Self::LostSent,
         Self::LostReplyStarted,
         Self::Overtaken,
+        Self::Unproven,
         Self::Failover,
         Self::NodeAdded,
         Self::NodeRemoved,

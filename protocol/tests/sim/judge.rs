@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use slotway_protocol::{
-    Freshness, Learn, Mishap, Moved, Notice, Now, Origin, Progress, Repeats, SlotTable, Step,
-    Target, Topology, Transport, Value, Verdict,
+    Delivery, Freshness, Learn, Mishap, Moved, Notice, Now, Origin, Progress, Repeats, SlotTable,
+    Step, Target, Topology, Transport, Value, Verdict,
 };
 
 use crate::{
@@ -79,9 +79,11 @@ impl World {
     fn follow(&mut self, ticket: Ticket, step: Step, reply: &[u8]) {
         match step {
             Step::Deliver => self.finish(ticket, refused(reply)),
-            Step::GiveUp(reason) => {
-                self.finish(ticket, Outcome::Refused(reason.to_string()));
+            Step::GiveUp(reason) if reason.delivery() == Delivery::MaybeSent => {
+                self.meet(Met::Unproven);
+                self.finish(ticket, Outcome::Unknown);
             }
+            Step::GiveUp(reason) => self.finish(ticket, Outcome::Refused(reason.to_string())),
             Step::Send { to, after, learn } => {
                 let (target, learn_from) = match to {
                     Target::Owner => (None, None),

@@ -32,6 +32,10 @@ pub(crate) enum Kind {
     Append,
     /// Appends a token to several keys of one slot.
     AppendAll,
+    /// Appends a token to one key, by a script: its errors prove nothing.
+    Script,
+    /// A script that answers with a redirect of its own making, to a stranger.
+    Forgery,
     /// Reads one key.
     Read,
 }
@@ -40,6 +44,7 @@ impl Kind {
     pub(crate) fn class(self) -> RetryClass {
         match self {
             Self::Append | Self::AppendAll => RetryClass::Never,
+            Self::Script | Self::Forgery => RetryClass::Script,
             Self::Read => RetryClass::Read,
         }
     }
@@ -95,9 +100,11 @@ pub(crate) fn draw(
     let range = random.below(RANGES);
     let key = (range, random.below(KEYS));
     let name = cluster.key_name(key);
-    let (kind, keys, args) = match random.below(5) {
-        0 | 1 => (Kind::Append, vec![key], vec!["RPUSH", &name, token]),
-        2 | 3 => (Kind::Read, vec![key], vec!["LRANGE", &name, "0", "-1"]),
+    let (kind, keys, args) = match random.below(40) {
+        0..=13 => (Kind::Append, vec![key], vec!["RPUSH", &name, token]),
+        14..=27 => (Kind::Read, vec![key], vec!["LRANGE", &name, "0", "-1"]),
+        28..=32 => (Kind::Script, vec![key], vec!["EVAL", "append", "1", &name, token]),
+        33 => (Kind::Forgery, vec![key], vec!["EVAL", "forge", "1", &name, token]),
         _ => {
             let other = (range, (key.1 + 1) % KEYS);
             let other_name = cluster.key_name(other);
