@@ -241,6 +241,20 @@ async fn a_second_terminal_can_do_everything() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_read_the_data_is_told_whose_it_is() {
+    let folder = TempDir::new().unwrap();
+    let shape = ["--port", &base(), "--primaries", "1", "--replicas", "0"];
+    let mut dev = Dev::start(folder.path(), TestServer::Valkey91, &shape).await;
+    dev.signal(Signal::INT);
+    assert_eq!(dev.wait().await, Some(0));
+    let binary = TestServer::Redis70.binary();
+    let server = binary.path().to_str().unwrap();
+    let older = finished(slotway(folder.path(), &["--server", server])).await;
+    assert_eq!(older.status.code(), Some(2), "{older:?}");
+    assert!(text(&older.stderr).contains("hint:  the data is from valkey-server 9.1"), "{older:?}");
+}
+
+#[tokio::test]
 async fn a_loss_that_nobody_can_make_good_is_said_at_once() {
     let folder = TempDir::new().unwrap();
     let here = folder.path();

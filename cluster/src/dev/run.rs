@@ -94,7 +94,9 @@ async fn start(
             if saved.server != settings.binary.to_string() {
                 screen.say(&format!("  note: the data is from {}", saved.server));
             }
-            LocalCluster::resume(settings, &saved.nodes, ports, &progress).await?
+            let server = settings.binary.to_string();
+            let resumed = LocalCluster::resume(settings, &saved.nodes, ports, &progress).await;
+            resumed.map_err(|error| name_other_server(error, &server, saved))?
         }
         None => {
             let (primaries, replicas) = (args.primaries.unwrap_or(3), args.replicas.unwrap_or(1));
@@ -104,6 +106,11 @@ async fn start(
             LocalCluster::create_watched(settings, &layout, ports, &progress).await?
         }
     };
+    if let (Some(port), Some(saved)) = (args.port, &saved)
+        && saved.nodes.iter().all(|node| node.port != port)
+    {
+        screen.say("  note: --port is for a fresh start; the nodes keep the ports they had");
+    }
     let before = saved.map(|saved| saved.nodes.iter().map(|node| node.port).collect::<Vec<_>>());
     note_moved_ports(&cluster, before, args.port.unwrap_or(FIRST_PORT), screen);
     folder.save(&Saved::of(&cluster))?;
@@ -141,6 +148,17 @@ fn settings(
         durability: Durability::Log,
         extra: Vec::new(),
     })
+}
+
+/// A server that ends over another one's data most likely cannot read it.
+fn name_other_server(error: Error, server: &str, saved: &Saved) -> Error {
+    if !matches!(error, Error::Exited { .. }) || saved.server == server {
+        return error;
+    }
+    let whose = &saved.server;
+    let hint =
+        format!("the data is from {whose}: name it with --server, or start anew with --fresh");
+    Error::misuse(error.to_string(), hint)
 }
 
 /// The shape of a cluster that has data cannot be chosen any more.
