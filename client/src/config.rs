@@ -4,7 +4,7 @@ mod url;
 
 use std::time::Duration;
 
-use slotway_protocol::{Credentials, NodeAddr, Protocol, Secret};
+use slotway_protocol::{AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Secret};
 pub use url::UrlError;
 
 use crate::Limits;
@@ -37,6 +37,8 @@ pub struct Config {
     pub protocol: Protocol,
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
+    /// Where nodes are reached that announce addresses of another network, as behind NAT.
+    pub address_rules: AddressRules,
     /// Every bound.
     pub limits: Limits,
 }
@@ -49,6 +51,7 @@ impl Config {
             credentials: None,
             protocol: Protocol::default(),
             name: None,
+            address_rules: AddressRules::default(),
             limits: Limits::default(),
         }
     }
@@ -66,6 +69,13 @@ impl Config {
     pub fn with_user(mut self, user: impl Into<String>) -> Self {
         let password = self.credentials.map(|login| login.password).unwrap_or_default();
         self.credentials = Some(Credentials { user: Some(user.into()), password });
+        self
+    }
+
+    /// Reaches nodes by these rules, such as `"172.18.0.0/16:* -> 10.0.0.5:*".parse()?`.
+    #[must_use]
+    pub fn with_address_rules(mut self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
+        self.address_rules = AddressRules::new(rules);
         self
     }
 

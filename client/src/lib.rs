@@ -41,5 +41,6 @@ pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
 pub use slotway_protocol::{
-    CommandBuf, Credentials, Delivery, NodeAddr, Protocol, Secret, Slot, Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
+    Protocol, Secret, Slot, Value,
 };

@@ -118,7 +118,9 @@ impl Node {
     }
 
     async fn dial(self: Arc<Self>) {
-        let result = connect(&self.addr, &self.config).await;
+        // The announced address names the node; this is where it is reached from here.
+        let reach = self.config.address_rules.reach(&self.addr);
+        let result = connect(&reach, &self.config).await;
         self.dial.send_modify(|dial| {
             let failures = match dial {
                 Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,

@@ -188,3 +188,23 @@ async fn moving_slots_as_one_costs_no_error() {
     let report = ledger.end(&client).await;
     assert_eq!((report.refused, report.unknown, report.missing), (0, 0, 0), "{report:?}");
 }
+
+/// The nodes announce to clients what nobody can reach: a client outside their network sees just
+/// that.
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_announce_another_network_are_reached_by_a_rule() {
+    let spec = Spec::on(TestServer::Valkey81).config("cluster-announce-client-ipv4", "198.18.0.9");
+    let cluster = TestCluster::start(spec).await.unwrap();
+    let seed = cluster.node(0).addr().clone();
+    let rule = "198.18.0.9:* -> 127.0.0.1:*".parse().unwrap();
+    let client = Client::connect(Config::new([seed]).with_address_rules([rule])).await.unwrap();
+    let ledger = Ledger::start(&client, 16);
+    ledger.makes_progress().await;
+    cluster.failover(3).await.unwrap();
+    ledger.makes_progress().await;
+    let report = ledger.end(&client).await;
+    assert_eq!((report.refused, report.unknown, report.missing), (0, 0, 0), "{report:?}");
+    // The rule was needed: this is what the nodes say.
+    let nodes = cluster.command(0, &["CLUSTER", "SLOTS"]).await.unwrap();
+    assert!(format!("{nodes:?}").contains("198.18.0.9"), "{nodes:?}");
+}
