@@ -7,6 +7,8 @@
 
 mod calls;
 mod driver;
+#[cfg(test)]
+mod tests;
 
 use std::{
     num::NonZeroU16,
