@@ -21,15 +21,15 @@ use crate::{
 /// node that is needed.
 #[derive(Clone, Debug)]
 pub struct Client {
-    cluster: Arc<Cluster>,
-    commands: Arc<Commands>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) commands: Arc<Commands>,
 }
 
 /// What is known of commands, and which are let through.
 #[derive(Debug)]
-struct Commands {
-    table: CommandTable,
-    rules: PlanRules,
+pub(crate) struct Commands {
+    pub(crate) table: CommandTable,
+    pub(crate) rules: PlanRules,
 }
 
 impl Client {
