@@ -19,14 +19,19 @@ use crate::{Config, connection::Connection, error::ConnectError};
 pub(crate) async fn connect(
     addr: &NodeAddr,
     config: &Config,
+    access: Access,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
     let within = config.limits.connect_timeout;
-    let connected = timeout(within, dial(addr, config)).await;
+    let connected = timeout(within, dial(addr, config, access)).await;
     let (stream, negotiated) = connected.map_err(|_| ConnectError::Slow(within))??;
     Ok((Connection::start(stream, &config.limits), negotiated))
 }
 
-async fn dial(addr: &NodeAddr, config: &Config) -> Result<(TcpStream, Negotiated), ConnectError> {
+async fn dial(
+    addr: &NodeAddr,
+    config: &Config,
+    access: Access,
+) -> Result<(TcpStream, Negotiated), ConnectError> {
     let mut stream = TcpStream::connect((addr.host(), addr.port())).await?;
     stream.set_nodelay(true)?;
     let greeting = Greeting {
@@ -35,7 +40,7 @@ async fn dial(addr: &NodeAddr, config: &Config) -> Result<(TcpStream, Negotiated
         name: config.name.clone(),
         library: Some(("slotway".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
         database: 0,
-        access: Access::ReadWrite,
+        access,
     };
     let (mut handshake, first) = Handshake::new(greeting);
     stream.write_all(first.expose()).await?;

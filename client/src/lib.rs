@@ -23,12 +23,20 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod dedicated;
+mod dispatch;
 mod error;
 mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod pipeline;
 mod refresh;
+mod request;
+mod state;
+mod terms;
+mod transaction;
+mod watch;
 
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
@@ -37,10 +45,15 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use pipeline::Pipeline;
 pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
-    Protocol, Secret, Slot, Value,
+    Protocol, Repeats, Secret, Slot, Value,
 };
+pub use terms::ReadFrom;
+pub use transaction::Transaction;
+pub use watch::Watch;

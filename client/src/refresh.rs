@@ -123,7 +123,7 @@ async fn ask(
     let call = node.send(command.as_command().bytes(), Manner::Plain, deadline).await;
     let call = call.map_err(|error| match error {
         NotSent::Unreachable(error) => error,
-        NotSent::Late | NotSent::Full(_) => late(),
+        NotSent::Late | NotSent::Full(_) | NotSent::AllLeased => late(),
     })?;
     match call.await {
         Ended::Reply(frame) => {
