@@ -9,6 +9,7 @@ use crate::{
     Config, Error,
     cluster::Cluster,
     refresh::{keep_fresh, view_of},
+    stats,
     terms::Terms,
 };
 
@@ -51,6 +52,7 @@ impl Client {
         let cluster = Arc::new(Cluster::new(Arc::new(config)));
         first_view(&cluster).await?;
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
+        tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
         let commands =
             Commands { table: CommandTable::builtin(), rules: PlanRules::allowing_all() };
         Ok(Self { cluster, commands: Arc::new(commands), terms })

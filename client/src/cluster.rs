@@ -9,7 +9,7 @@ use slotway_protocol::{
 };
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::{Config, ReadFrom, node::Node};
+use crate::{Config, ReadFrom, node::Node, stats::Counters};
 
 /// What all clones of a client share.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub(crate) struct Cluster {
     nodes: Mutex<HashMap<NodeAddr, Arc<Node>>>,
     /// Rung when the table is thought to be old.
     pub(crate) bell: Arc<Notify>,
+    pub(crate) counters: Arc<Counters>,
     /// How many more connections may be leased.
     leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
@@ -42,6 +43,7 @@ impl Cluster {
         Self {
             config,
             leases,
+            counters: Arc::default(),
             routes: ArcSwap::from_pointee(routes),
             nodes: Mutex::default(),
             bell: Arc::default(),
@@ -81,7 +83,8 @@ impl Cluster {
     }
 
     fn new_node(&self, addr: &NodeAddr) -> Arc<Node> {
-        Arc::new(Node::new(addr.clone(), self.config.clone(), self.leases.clone()))
+        let (leases, counters) = (self.leases.clone(), self.counters.clone());
+        Arc::new(Node::new(addr.clone(), self.config.clone(), leases, counters))
     }
 
     /// Takes in what a MOVED said of one slot, and asks for the rest.

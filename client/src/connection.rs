@@ -89,6 +89,16 @@ impl<'a, B: AsRef<[u8]> + ?Sized> From<&'a B> for Unit<'a> {
     }
 }
 
+/// How much goes over a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    pub(crate) open: bool,
+    /// How many units were ever put in line.
+    pub(crate) commands: u64,
+    pub(crate) in_flight: usize,
+    pub(crate) unsent_bytes: usize,
+}
+
 /// Why a command was not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum NotTaken {
@@ -156,6 +166,17 @@ impl Connection {
         }
         if let Some(driver) = state.driver.take() {
             driver.wake();
+        }
+    }
+
+    /// How much goes over it.
+    pub(crate) fn load(&self) -> Load {
+        let state = self.shared.state.lock();
+        Load {
+            open: state.life == Life::Open,
+            commands: state.pipeline.entered(),
+            in_flight: state.pipeline.len(),
+            unsent_bytes: state.pipeline.unsent(),
         }
     }
 

@@ -7,6 +7,8 @@ use slotway_protocol::{
     Audience, Block, Command, Delivery, Merge, Merger, Pin, Plan, RetryClass, Split,
 };
 
+use tracing::Instrument as _;
+
 use crate::{
     Client, Error,
     client::Commands,
@@ -18,7 +20,19 @@ use crate::{
 
 impl Client {
     /// Sends a command to where it belongs. The reply is as it came from the socket.
+    ///
+    /// Whoever looks at spans of level TRACE sees each call, with the command's name and nothing of
+    /// its arguments.
     pub(crate) async fn call_raw(&self, command: Command<'_>) -> Result<Bytes, Error> {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let name = String::from_utf8_lossy(command.name());
+            let span = tracing::trace_span!("call", command = %name);
+            return Box::pin(self.dispatch(command).instrument(span)).await;
+        }
+        self.dispatch(command).await
+    }
+
+    async fn dispatch(&self, command: Command<'_>) -> Result<Bytes, Error> {
         let Commands { table, rules } = &*self.commands;
         let cluster = &*self.cluster;
         let request = |class| Request::new(command.bytes(), class, self.terms);

@@ -16,6 +16,7 @@ use crate::{
     connection::{Ended, Manner},
     node::{Node, NotSent},
     request::{Request, Via},
+    stats::Event,
 };
 
 /// A wait that has no end in practice.
@@ -74,10 +75,11 @@ pub(crate) async fn follow(
     route: Route,
 ) -> Result<Bytes, Error> {
     let mut journey = Journey::new(cluster, request, route);
-    if let Some(node) = journey.reader()
-        && let Some(frame) = journey.read(node).await
-    {
-        return Ok(frame);
+    if let Some(node) = journey.reader() {
+        if let Some(frame) = journey.read(node).await {
+            return Ok(frame);
+        }
+        cluster.counters.count(Event::ReplicaFailed);
     }
     journey.go().await
 }
@@ -231,6 +233,7 @@ impl<'a> Journey<'a> {
 
     fn turned_away(&mut self, notice: Notice, frame: Bytes, node: &Node) -> Step {
         debug!(node = %node.addr(), ?notice, "turned away");
+        self.cluster.counters.count(Event::of(&notice));
         self.said = frame;
         let routes = self.cluster.routes();
         let now = self.now(&routes);
@@ -246,9 +249,13 @@ impl<'a> Journey<'a> {
                     self.repeats += 1;
                 }
                 match Verdict::of(self.request.class, mishap, self.request.terms.repeats) {
-                    Verdict::SendAgain => Ok(self.unreachable()),
+                    Verdict::SendAgain => {
+                        self.cluster.counters.count(Event::SentAgain);
+                        Ok(self.unreachable())
+                    }
                     Verdict::Fail => Err(Error::Aborted { node: node.addr().clone() }),
                     Verdict::UnknownOutcome | Verdict::Deliver | Verdict::Close => {
+                        self.cluster.counters.count(Event::Unknown);
                         Err(Error::Unknown { node: node.addr().clone() })
                     }
                 }
@@ -266,14 +273,19 @@ impl<'a> Journey<'a> {
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
-            NotSent::Full(source) => Err(Error::Overloaded { node: node.addr().clone(), source }),
+            NotSent::Full(source) => {
+                self.cluster.counters.count(Event::Overloaded);
+                Err(Error::Overloaded { node: node.addr().clone(), source })
+            }
             NotSent::AllLeased => {
+                self.cluster.counters.count(Event::Overloaded);
                 Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
             }
         }
     }
 
     fn late(&self, node: &Node, delivery: Delivery) -> Error {
+        self.cluster.counters.count(Event::Late);
         let waited = self.started.elapsed();
         Error::Late { node: node.addr().clone(), waited, delivery }
     }

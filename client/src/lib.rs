@@ -34,6 +34,7 @@ mod pipeline;
 mod refresh;
 mod request;
 mod state;
+mod stats;
 mod terms;
 mod transaction;
 mod watch;
@@ -51,9 +52,11 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
-    Protocol, Repeats, Secret, Slot, Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
+    NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
+    Value,
 };
+pub use stats::{Event, NodeStats, Stats};
 pub use terms::ReadFrom;
 pub use transaction::Transaction;
 pub use watch::Watch;

@@ -15,6 +15,7 @@ use crate::{
     Config,
     connection::{Call, Connection, Manner, NotTaken, Unit},
     error::ConnectError,
+    stats::{Counters, NodeStats},
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -31,6 +32,7 @@ pub(crate) struct Node {
     idle: Mutex<Vec<Connection>>,
     /// How many more connections may be leased, of all nodes together.
     leases: Arc<Semaphore>,
+    counters: Arc<Counters>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -47,7 +49,12 @@ pub(crate) enum NotSent {
 }
 
 impl Node {
-    pub(crate) fn new(addr: NodeAddr, config: Arc<Config>, leases: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(
+        addr: NodeAddr,
+        config: Arc<Config>,
+        leases: Arc<Semaphore>,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             addr,
             config,
@@ -55,6 +62,7 @@ impl Node {
             reading: Link::new(Access::ReadOnly),
             idle: Mutex::default(),
             leases,
+            counters,
         }
     }
 
@@ -104,6 +112,18 @@ impl Node {
         self.shared.disconnect();
         self.reading.disconnect();
         self.idle.lock().clear();
+    }
+
+    /// How its shared connections are.
+    pub(crate) fn stats(&self) -> NodeStats {
+        let (shared, reading) = (self.shared.load(), self.reading.load());
+        NodeStats {
+            addr: self.addr.clone(),
+            connected: shared.open || reading.open,
+            commands: shared.commands + reading.commands,
+            in_flight: shared.in_flight + reading.in_flight,
+            unsent_bytes: shared.unsent_bytes + reading.unsent_bytes,
+        }
     }
 
     fn link(&self, manner: Manner) -> &Link {

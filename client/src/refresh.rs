@@ -17,6 +17,7 @@ use crate::{
     connection::{Ended, Manner},
     error::ConnectError,
     node::{Node, NotSent},
+    stats::Event,
 };
 
 /// So many nodes are asked at a time: one of them may be behind.
@@ -34,6 +35,7 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
         // Either way it is time.
         let _ = timeout(limits.refresh_max, bell.notified()).await;
         let Some(strong) = cluster.upgrade() else { return };
+        strong.counters.count(Event::Refresh);
         refresh(&strong).await;
         strong.end_round();
         drop(strong);

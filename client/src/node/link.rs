@@ -1,6 +1,9 @@
 //! A connection to a node that many calls share, and how it comes to be.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use arc_swap::{ArcSwapOption, Guard};
 use slotway_protocol::Access;
@@ -13,8 +16,9 @@ use tracing::{debug, info};
 use super::{Node, NotSent};
 use crate::{
     connect::connect,
-    connection::{Connection, Manner},
+    connection::{Connection, Load, Manner},
     error::ConnectError,
+    stats::Event,
 };
 
 /// The connection, while there is one, and the way to the next.
@@ -22,6 +26,8 @@ use crate::{
 pub(super) struct Link {
     access: Access,
     ready: ArcSwapOption<Connection>,
+    /// How many commands went over the connections before this one.
+    earlier: AtomicU64,
     dial: watch::Sender<Dial>,
 }
 
@@ -38,7 +44,12 @@ enum Dial {
 
 impl Link {
     pub(super) fn new(access: Access) -> Self {
-        Self { access, ready: ArcSwapOption::empty(), dial: watch::Sender::new(Dial::Idle) }
+        Self {
+            access,
+            ready: ArcSwapOption::empty(),
+            earlier: AtomicU64::new(0),
+            dial: watch::Sender::new(Dial::Idle),
+        }
     }
 
     /// The connection, if there is one.
@@ -47,7 +58,19 @@ impl Link {
     }
 
     pub(super) fn disconnect(&self) {
-        self.ready.store(None);
+        self.replace(None);
+    }
+
+    /// How much goes over it.
+    pub(super) fn load(&self) -> Load {
+        let load = self.ready().as_ref().map_or_else(Load::default, |ready| ready.load());
+        Load { commands: load.commands + self.earlier.load(Ordering::Relaxed), ..load }
+    }
+
+    fn replace(&self, connection: Option<Arc<Connection>>) {
+        if let Some(old) = self.ready.swap(connection) {
+            self.earlier.fetch_add(old.load().commands, Ordering::Relaxed);
+        }
     }
 
     /// Whether this caller is the one to dial: nobody does, nobody has, and it is not too soon.
@@ -103,10 +126,12 @@ async fn dial_link(node: Arc<Node>, manner: Manner) {
         *dial = match result {
             Ok((connection, negotiated)) => {
                 info!(node = %node.addr, version = negotiated.version, "connected");
-                link.ready.store(Some(Arc::new(connection)));
+                node.counters.count(Event::Connected);
+                link.replace(Some(Arc::new(connection)));
                 Dial::Idle
             }
             Err(error) => {
+                node.counters.count(Event::ConnectFailed);
                 debug!(node = %node.addr, %error, "not connected");
                 let wait = node.config.limits.backoff.delay(failures, fastrand::u64(..));
                 let failures = failures.saturating_add(1);

@@ -6,7 +6,7 @@ mod own;
 mod replicas;
 mod together;
 
-use slotway::{Client, Config};
+use slotway::{Client, Config, Event};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 
 async fn start(server: TestServer, primaries: usize, replicas: usize) -> (TestCluster, Client) {
@@ -33,6 +33,7 @@ async fn all(server: TestServer) {
     replicas::reads_go_to_replicas_and_writes_do_not(&cluster, &client).await;
     together::order_is_kept_while_slots_move(&cluster, &client).await;
     own::a_wait_goes_on_at_the_new_owner(&cluster, &client).await;
+    what_happened_is_told(&client);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,4 +49,16 @@ async fn all_of_it_works_on_valkey_8_1() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_it_works_on_valkey_9_1() {
     all(TestServer::Valkey91).await;
+}
+
+fn what_happened_is_told(client: &Client) {
+    let stats = client.stats();
+    assert_eq!(stats.nodes.len(), 6);
+    assert!(stats.nodes.iter().all(|node| node.connected && node.commands > 0), "{stats:?}");
+    for event in [Event::Moved, Event::Asked, Event::Refresh, Event::Connected] {
+        assert!(stats.count(event) > 0, "{event}: {stats:?}");
+    }
+    assert_eq!(stats.count(Event::Unknown), 0);
+    let topology = client.topology();
+    assert_eq!((topology.primaries().len(), topology.nodes().len()), (3, 6));
 }
