@@ -29,6 +29,9 @@ mod from_value;
 mod limits;
 mod node;
 mod refresh;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
@@ -44,3 +47,5 @@ pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
     Protocol, Secret, Slot, Value,
 };
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};

@@ -58,6 +58,11 @@ impl Node {
         &self.addr
     }
 
+    /// How it is talked to.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Puts an encoded command in line, connecting first if that is needed.
     pub(crate) async fn send(
         self: &Arc<Self>,
@@ -120,7 +125,7 @@ impl Node {
     async fn dial(self: Arc<Self>) {
         // The announced address names the node; this is where it is reached from here.
         let reach = self.config.address_rules.reach(&self.addr);
-        let result = connect(&reach, &self.config).await;
+        let result = connect(&self.addr, &reach, &self.config).await;
         self.dial.send_modify(|dial| {
             let failures = match dial {
                 Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,
