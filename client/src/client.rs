@@ -72,7 +72,8 @@ async fn first_view(cluster: &Cluster) -> Result<(), Error> {
     let seeds = &cluster.config.seeds;
     let mut last = None;
     for addr in seeds {
-        let deadline = Instant::now() + cluster.config.limits.connect_timeout;
+        // As long again as a connection may take, so that why there is none is known by then.
+        let deadline = Instant::now() + cluster.config.limits.connect_timeout.saturating_mul(2);
         match view_of(&cluster.node(addr), deadline).await {
             Ok(view) => match cluster.publish(view) {
                 Ok(()) => return Ok(()),

@@ -5,10 +5,12 @@ mod url;
 use std::time::Duration;
 
 use slotway_protocol::{
-    AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Repeats, Secret,
+    AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Repeats, Secret, Transport,
 };
 pub use url::UrlError;
 
+#[cfg(feature = "tls")]
+use crate::Tls;
 use crate::{Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
@@ -25,7 +27,7 @@ use crate::{Limits, ReadFrom};
 /// # Ok::<_, slotway::UrlError>(())
 /// ```
 ///
-/// A URL is `redis://` or `valkey://`, `user:password@` or `:password@` if somebody logs in, and one
+/// A URL is `redis://` or `valkey://`, with TLS `rediss://` or `valkeys://`, `user:password@` or `:password@` if somebody logs in, and one
 /// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
 /// none is given. User and password are percent-encoded.
 #[derive(Clone, Debug)]
@@ -35,6 +37,9 @@ pub struct Config {
     pub seeds: Vec<NodeAddr>,
     /// Who logs in; nobody, if nothing is given.
     pub credentials: Option<Credentials>,
+    /// How nodes are talked to over TLS; in the clear, if nothing is given.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
     /// The protocol to ask for.
     pub protocol: Protocol,
     /// What CLIENT LIST shows as the connections' name.
@@ -57,6 +62,8 @@ impl Config {
         Self {
             seeds: seeds.into_iter().collect(),
             credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             protocol: Protocol::default(),
             name: None,
             address_rules: AddressRules::default(),
@@ -80,6 +87,14 @@ impl Config {
     pub fn with_user(mut self, user: impl Into<String>) -> Self {
         let password = self.credentials.map(|login| login.password).unwrap_or_default();
         self.credentials = Some(Credentials { user: Some(user.into()), password });
+        self
+    }
+
+    /// Talks TLS to all nodes, in this way. Without it, `rediss://` does so by the defaults.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -123,6 +138,15 @@ impl Config {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.limits.deadline = deadline;
         self
+    }
+
+    /// Which of the ports that a node announces is talked to.
+    pub(crate) fn transport(&self) -> Transport {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return Transport::Tls;
+        }
+        Transport::Plain
     }
 }
 

@@ -113,7 +113,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Io(#[from] std::io::Error),
     /// It took too long.
-    #[error("no connection within {0:?}")]
+    #[error("no answer within {0:?}")]
     Slow(Duration),
     /// The node did not accept us.
     #[error(transparent)]
@@ -124,6 +124,19 @@ pub enum ConnectError {
     /// The node closed the connection.
     #[error("the node closed the connection")]
     Closed,
+    /// The node closed the connection before it had answered the first words.
+    #[error(
+        "the node closed the connection before it answered: if it speaks TLS at this port, use \
+         rediss://, or `Config::with_tls`"
+    )]
+    ClosedEarly,
+    /// The node speaks TLS, and we do not.
+    #[error("the node speaks TLS at this port: use rediss://, or `Config::with_tls`")]
+    WantsTls,
+    /// TLS failed.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::TlsError),
     /// What the node says of the cluster makes no sense.
     #[error("what the node says of the cluster cannot be used: {0}")]
     Topology(#[from] TopologyError),

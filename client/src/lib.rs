@@ -35,7 +35,10 @@ mod refresh;
 mod request;
 mod state;
 mod stats;
+mod stream;
 mod terms;
+#[cfg(feature = "tls")]
+mod tls;
 mod transaction;
 mod watch;
 
@@ -58,5 +61,7 @@ pub use slotway_protocol::{
 };
 pub use stats::{Event, NodeStats, Stats};
 pub use terms::ReadFrom;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 pub use transaction::Transaction;
 pub use watch::Watch;

@@ -70,6 +70,11 @@ impl Node {
         &self.addr
     }
 
+    /// How it is talked to.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Puts a unit in line, connecting first if that is needed.
     pub(crate) async fn send<'a>(
         self: &Arc<Self>,

@@ -6,8 +6,7 @@ use std::{
 };
 
 use slotway_protocol::{
-    CommandBuf, Freshness, Health, NodeAddr, NodeInfo, Origin, Shard, SlotRange, Topology,
-    Transport, Value,
+    CommandBuf, Freshness, Health, NodeAddr, NodeInfo, Origin, Shard, SlotRange, Topology, Value,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
@@ -88,7 +87,7 @@ pub(crate) async fn view_of(
     deadline: Instant,
 ) -> Result<Topology, Arc<ConnectError>> {
     let answer = ask(node, &["CLUSTER", "NODES"], deadline).await?;
-    let origin = Origin { addr: node.addr().clone(), transport: Transport::Plain };
+    let origin = Origin { addr: node.addr().clone(), transport: node.config().transport() };
     // A standalone server says so in these words, and serves all slots itself.
     if answer.as_error() == Some(b"ERR This instance has cluster support disabled") {
         return Ok(standalone(node.addr()));
@@ -121,7 +120,8 @@ async fn ask(
     deadline: Instant,
 ) -> Result<Value, Arc<ConnectError>> {
     let command = CommandBuf::new(words).map_err(|_| ConnectError::Closed)?;
-    let late = || Arc::new(ConnectError::Slow(Duration::from_secs(0)));
+    let started = Instant::now();
+    let late = || Arc::new(ConnectError::Slow(started.elapsed()));
     let call = node.send(command.as_command().bytes(), Manner::Plain, deadline).await;
     let call = call.map_err(|error| match error {
         NotSent::Unreachable(error) => error,

@@ -36,7 +36,7 @@ impl Node {
             Some(connection) => connection,
             None => {
                 let reach = self.config.address_rules.reach(&self.addr);
-                let dialled = connect(&reach, &self.config, Access::ReadWrite);
+                let dialled = connect(&self.addr, &reach, &self.config, Access::ReadWrite);
                 let dialled = timeout_at(deadline, dialled).await;
                 dialled.map_err(|_| NotSent::Late)?.map_err(NotSent::Unreachable)?.0
             }

@@ -117,7 +117,7 @@ async fn dial_link(node: Arc<Node>, manner: Manner) {
     let link = node.link(manner);
     // The announced address names the node; this is where it is reached from here.
     let reach = node.config.address_rules.reach(&node.addr);
-    let result = connect(&reach, &node.config, link.access).await;
+    let result = connect(&node.addr, &reach, &node.config, link.access).await;
     link.dial.send_modify(|dial| {
         let failures = match dial {
             Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,
