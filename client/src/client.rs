@@ -14,7 +14,8 @@ use crate::{
     cluster::Cluster,
     follow::{Route, follow},
     node::Node,
-    refresh::{keep_fresh, view_of},
+    refresh::{find_nodes, keep_fresh},
+    view::view_of,
 };
 
 /// A client of a whole cluster. Cheap to clone; all clones share the same connections, one to each
@@ -140,13 +141,17 @@ fn merged(mut merger: Merger, replies: Vec<Result<Bytes, Error>>) -> Result<Byte
 }
 
 /// Takes the first view that a seed gives.
-async fn first_view(cluster: &Cluster) -> Result<(), Error> {
+async fn first_view(cluster: &Arc<Cluster>) -> Result<(), Error> {
     let seeds = &cluster.config.seeds;
     let mut last = None;
     for addr in seeds {
         let deadline = Instant::now() + cluster.config.limits.connect_timeout;
-        match view_of(&cluster.node(addr), deadline).await {
+        match view_of(&cluster.seed(addr), deadline).await {
             Ok(view) => match cluster.publish(view) {
+                Ok(()) if cluster.has_lost_nodes() => {
+                    find_nodes(cluster).await;
+                    return Ok(());
+                }
                 Ok(()) => return Ok(()),
                 Err(error) => last = Some((addr, Arc::new(error.into()))),
             },

@@ -7,7 +7,7 @@ use std::time::Duration;
 use slotway_protocol::{AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Secret};
 pub use url::UrlError;
 
-use crate::Limits;
+use crate::{AddressMap, Limits};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -38,7 +38,7 @@ pub struct Config {
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
-    pub address_rules: AddressRules,
+    pub address_map: AddressMap,
     /// Every bound.
     pub limits: Limits,
 }
@@ -51,7 +51,7 @@ impl Config {
             credentials: None,
             protocol: Protocol::default(),
             name: None,
-            address_rules: AddressRules::default(),
+            address_map: AddressMap::default(),
             limits: Limits::default(),
         }
     }
@@ -74,8 +74,14 @@ impl Config {
 
     /// Reaches nodes by these rules, such as `"172.18.0.0/16:* -> 10.0.0.5:*".parse()?`.
     #[must_use]
-    pub fn with_address_rules(mut self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
-        self.address_rules = AddressRules::new(rules);
+    pub fn with_address_rules(self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
+        self.with_address_map(AddressMap::Rules(AddressRules::new(rules)))
+    }
+
+    /// Reaches nodes where this map says.
+    #[must_use]
+    pub fn with_address_map(mut self, map: AddressMap) -> Self {
+        self.address_map = map;
         self
     }
 

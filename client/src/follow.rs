@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{
-    Delivery, GiveUp, Learn, Mishap, Notice, Now, Redirect, Repeats, RetryClass, Slot, Step,
-    Target, Verdict,
+    Delivery, GiveUp, Learn, Mishap, NodeAddr, Notice, Now, Redirect, Repeats, RetryClass, Slot,
+    Step, Target, Verdict,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
@@ -14,6 +14,7 @@ use crate::{
     Error,
     cluster::Cluster,
     connection::{Ended, Manner},
+    error::ConnectError,
     node::{Node, NotSent},
 };
 
@@ -47,6 +48,8 @@ struct Journey<'a> {
     started: Instant,
     /// What a node said last that sent the command away.
     said: Bytes,
+    /// The last node that could not be reached, and why.
+    blocked: Option<(NodeAddr, Arc<ConnectError>)>,
 }
 
 /// Sends an encoded command and follows it until a node answers.
@@ -62,8 +65,16 @@ pub(crate) async fn follow(
     };
     let redirect = Redirect::new(slot, class, cluster.config.limits.redirect());
     let started = Instant::now();
-    let mut journey =
-        Journey { cluster, command, route, class, redirect, started, said: Bytes::new() };
+    let mut journey = Journey {
+        cluster,
+        command,
+        route,
+        class,
+        redirect,
+        started,
+        said: Bytes::new(),
+        blocked: None,
+    };
     let mut target = Target::Owner;
     loop {
         let step = match journey.attempt(&target).await {
@@ -156,10 +167,20 @@ impl Journey<'_> {
             NotSent::Unreachable(error) => {
                 debug!(node = %node.addr(), %error, "unreachable");
                 self.cluster.refresh();
+                self.blocked = Some((node.addr().clone(), error));
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
             NotSent::Full(source) => Err(Error::Overloaded { node: node.addr().clone(), source }),
+        }
+    }
+
+    fn gave_up(&mut self, reason: GiveUp) -> Error {
+        match (reason, self.blocked.take()) {
+            (GiveUp::NoPrimary { .. } | GiveUp::Unreachable { .. }, Some((node, source))) => {
+                Error::Unreachable { reason, node, source }
+            }
+            (reason, _) => Error::GaveUp(reason),
         }
     }
 
@@ -179,10 +200,7 @@ impl Journey<'_> {
         loop {
             match step {
                 Step::Deliver => return Ok(Next::Answer(self.said.clone())),
-                Step::GiveUp(GiveUp::Unproven) => {
-                    return Err(Error::GaveUp(GiveUp::Unproven));
-                }
-                Step::GiveUp(reason) => return Err(Error::GaveUp(reason)),
+                Step::GiveUp(reason) => return Err(self.gave_up(reason)),
                 Step::Send { to, after, learn } => {
                     self.learn(&to, learn);
                     if !after.is_zero() {
@@ -190,10 +208,10 @@ impl Journey<'_> {
                     }
                     return Ok(Next::Send(to));
                 }
-                Step::WaitForTopology { after, within, .. } => {
+                Step::WaitForTopology { after, within, witness } => {
                     sleep(after).await;
                     let mut rounds = self.cluster.rounds();
-                    self.cluster.refresh();
+                    self.cluster.refresh_for(witness);
                     // Either a view came, or the time is up: the decision is the same.
                     let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
                     let routes = self.cluster.routes();

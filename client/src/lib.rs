@@ -15,6 +15,7 @@
 //! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
 //! as it is told there.
 
+mod address_map;
 mod args;
 mod client;
 mod cluster;
@@ -28,8 +29,11 @@ mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod places;
 mod refresh;
+mod view;
 
+pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
@@ -41,6 +45,6 @@ pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
-    Protocol, Secret, Slot, Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health,
+    NodeAddr, NodeId, NodeInfo, Protocol, Secret, Shard, Slot, SlotRange, Value,
 };

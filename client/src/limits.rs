@@ -21,8 +21,12 @@ pub struct Limits {
     pub pipeline: PipelineLimits,
     /// How large a reply may be.
     pub reply: ReplyLimits,
-    /// The shortest time between two questions after the cluster's topology.
+    /// The shortest time between two questions after the cluster's topology, while calls find
+    /// their way: however many redirects come, there are no more.
     pub refresh_min: Duration,
+    /// The shortest time between two such questions while calls wait for a slot whose owner cannot
+    /// be reached: it adds to the time that a failover takes.
+    pub refresh_outage: Duration,
     /// The longest time between two such questions, if nothing gives reason for one.
     pub refresh_max: Duration,
 }
@@ -36,7 +40,8 @@ impl Default for Limits {
             backoff: Backoff::default(),
             pipeline: PipelineLimits::default(),
             reply: ReplyLimits::default(),
-            refresh_min: Duration::from_millis(100),
+            refresh_min: Duration::from_millis(500),
+            refresh_outage: Duration::from_millis(100),
             refresh_max: Duration::from_secs(60),
         }
     }

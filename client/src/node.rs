@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use slotway_protocol::NodeAddr;
+use parking_lot::Mutex;
+use slotway_protocol::{CommandBuf, Negotiated, NodeAddr, NodeId, ReplyLimits, Value};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -13,8 +14,9 @@ use tracing::{debug, info};
 use crate::{
     Config,
     connect::connect,
-    connection::{Call, Connection, Manner, NotTaken},
+    connection::{Call, Connection, Ended, Manner, NotTaken},
     error::ConnectError,
+    places::Place,
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -22,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Node {
     addr: NodeAddr,
+    place: Mutex<Place>,
     config: Arc<Config>,
     ready: ArcSwapOption<Connection>,
     dial: watch::Sender<Dial>,
@@ -50,8 +53,34 @@ pub(crate) enum NotSent {
 }
 
 impl Node {
-    pub(crate) fn new(addr: NodeAddr, config: Arc<Config>) -> Self {
-        Self { addr, config, ready: ArcSwapOption::empty(), dial: watch::Sender::new(Dial::Idle) }
+    pub(crate) fn new(addr: NodeAddr, place: Place, config: Arc<Config>) -> Self {
+        Self {
+            addr,
+            place: Mutex::new(place),
+            config,
+            ready: ArcSwapOption::empty(),
+            dial: watch::Sender::new(Dial::Idle),
+        }
+    }
+
+    /// Where it is reached.
+    pub(crate) fn place(&self) -> Place {
+        self.place.lock().clone()
+    }
+
+    /// Lets it be reached somewhere else from now on.
+    pub(crate) fn relocate(&self, place: Place) {
+        let mut held = self.place.lock();
+        if *held != place {
+            *held = place;
+            drop(held);
+            self.disconnect();
+        }
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        matches!(*self.dial.borrow(), Dial::Failed { .. })
     }
 
     pub(crate) fn addr(&self) -> &NodeAddr {
@@ -117,10 +146,22 @@ impl Node {
         })
     }
 
+    /// A connection of its own to this node.
+    pub(crate) async fn connect_anew(&self) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
+        let (connection, negotiated) = connect(&at, &self.config).await?;
+        if let Some(expected) = id {
+            let found = node_id(&connection, &self.config).await?;
+            if found != expected {
+                return Err(Arc::new(ConnectError::OtherNode { at, expected, found }));
+            }
+        }
+        Ok((connection, negotiated))
+    }
+
     async fn dial(self: Arc<Self>) {
-        // The announced address names the node; this is where it is reached from here.
-        let reach = self.config.address_rules.reach(&self.addr);
-        let result = connect(&reach, &self.config).await;
+        let result = self.connect_anew().await;
         self.dial.send_modify(|dial| {
             let failures = match dial {
                 Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,
@@ -141,4 +182,17 @@ impl Node {
             };
         });
     }
+}
+
+/// The id of the node at the other end.
+async fn node_id(connection: &Connection, config: &Config) -> Result<NodeId, Arc<ConnectError>> {
+    let deadline = Instant::now() + config.limits.connect_timeout;
+    let command = CommandBuf::new(&["CLUSTER", "MYID"]).map_err(|_| ConnectError::Nameless)?;
+    let call = connection.send(command.as_command().bytes(), Manner::Plain, deadline);
+    let Ended::Reply(frame) = call.map_err(|_| ConnectError::Closed)?.await else {
+        return Err(Arc::new(ConnectError::Closed));
+    };
+    let answer = Value::decode(&frame, &ReplyLimits::default()).map_err(ConnectError::from)?;
+    let id = answer.as_bytes().and_then(NodeId::parse);
+    id.ok_or_else(|| Arc::new(ConnectError::Nameless))
 }
