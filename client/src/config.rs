@@ -9,9 +9,9 @@ use slotway_protocol::{
 };
 pub use url::UrlError;
 
-use crate::Limits;
 #[cfg(feature = "tls")]
 use crate::Tls;
+use crate::{CredentialsProvider, Limits};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -37,6 +37,8 @@ pub struct Config {
     pub seeds: Vec<NodeAddr>,
     /// Who logs in; nobody, if nothing is given.
     pub credentials: Option<Credentials>,
+    /// Who is asked, for each connection, who logs in; it goes before `credentials`.
+    pub credentials_provider: Option<CredentialsProvider>,
     /// How nodes are talked to over TLS; in the clear, if nothing is given.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
@@ -56,6 +58,7 @@ impl Config {
         Self {
             seeds: seeds.into_iter().collect(),
             credentials: None,
+            credentials_provider: None,
             #[cfg(feature = "tls")]
             tls: None,
             protocol: Protocol::default(),
@@ -78,6 +81,13 @@ impl Config {
     pub fn with_user(mut self, user: impl Into<String>) -> Self {
         let password = self.credentials.map(|login| login.password).unwrap_or_default();
         self.credentials = Some(Credentials { user: Some(user.into()), password });
+        self
+    }
+
+    /// Asks for user and password at each new connection, instead of being told them once.
+    #[must_use]
+    pub fn with_credentials_provider(mut self, provider: CredentialsProvider) -> Self {
+        self.credentials_provider = Some(provider);
         self
     }
 

@@ -4,8 +4,8 @@ use std::{io, sync::Arc};
 
 use bytes::{Buf, BytesMut};
 use slotway_protocol::{
-    Access, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError, ReplyScan,
-    ReplyScanner, Value,
+    Access, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError,
+    ReplyScan, ReplyScanner, Value,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -33,11 +33,15 @@ async fn open(
     config: &Config,
 ) -> Result<(Stream, Negotiated), ConnectError> {
     let within = config.limits.connect_timeout;
+    let login = match &config.credentials_provider {
+        Some(provider) => Some(provider.ask(within).await?),
+        None => config.credentials.clone(),
+    };
     let end = Instant::now() + within;
     let late = |_| ConnectError::Slow(within);
     let tcp = timeout_at(end, dial(at)).await.map_err(late)??;
     let mut stream = secured(tcp, node, at, config, end).await?;
-    let greeted = timeout_at(end, greet(&mut stream, config)).await.map_err(late)?;
+    let greeted = timeout_at(end, greet(&mut stream, login, config)).await.map_err(late)?;
     let negotiated = greeted.map_err(|error| explained(error, config))?;
     Ok((stream, negotiated))
 }
@@ -104,10 +108,14 @@ pub(crate) fn is_closing(error: &io::Error) -> bool {
     )
 }
 
-async fn greet(stream: &mut Stream, config: &Config) -> Result<Negotiated, ConnectError> {
+async fn greet(
+    stream: &mut Stream,
+    login: Option<Credentials>,
+    config: &Config,
+) -> Result<Negotiated, ConnectError> {
     let greeting = Greeting {
         protocol: config.protocol,
-        login: config.credentials.clone(),
+        login,
         name: config.name.clone(),
         library: Some(("slotway".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
         database: 0,

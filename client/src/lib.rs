@@ -23,6 +23,7 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod credentials;
 mod error;
 mod follow;
 mod from_value;
@@ -40,6 +41,7 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use credentials::CredentialsProvider;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;

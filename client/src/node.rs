@@ -83,6 +83,14 @@ impl Node {
         }
     }
 
+    /// The connection, if there is one, as soon as none is being made.
+    pub(crate) async fn settled(&self) -> Option<Arc<Connection>> {
+        let mut dial = self.dial.subscribe();
+        // It only fails when the sender is gone, which is this node's.
+        let _ = dial.wait_for(|dial| !matches!(dial, Dial::Busy { .. })).await;
+        self.ready.load_full()
+    }
+
     /// Lets go of the connection, so that the next command goes over a new one.
     pub(crate) fn disconnect(&self) {
         self.ready.store(None);

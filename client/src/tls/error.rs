@@ -208,7 +208,7 @@ mod tests {
         check(CertificateError::Revoked, "cannot be trusted");
         let expected = ServerName::try_from("a.example").unwrap();
         let none = CertificateError::NotValidForNameContext { expected, presented: vec![] };
-        check(none.clone(), "is for nobody and not for `a.example`");
+        check(none, "is for nobody and not for `a.example`");
         let expected = ServerName::try_from("::1").unwrap();
         let presented = vec!["DnsName(\"b\")".into(), "IpAddress(127.0.0.1)".into()];
         let other = CertificateError::NotValidForNameContext { expected, presented };

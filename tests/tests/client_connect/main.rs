@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
+mod credentials;
 mod tls;
 
 use slotway::{Client, ConnectError, Error};
