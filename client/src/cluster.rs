@@ -4,10 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
-use slotway_protocol::{Moved, NodeAddr, Slot, SlotTable, Topology, TopologyError};
-use tokio::sync::{Notify, watch};
+use slotway_protocol::{
+    Health, Moved, Node as Known, NodeAddr, Slot, SlotTable, Topology, TopologyError,
+};
+use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::{Config, node::Node};
+use crate::{Config, ReadFrom, node::Node, stats::Counters};
 
 /// What all clones of a client share.
 #[derive(Debug)]
@@ -19,6 +21,9 @@ pub(crate) struct Cluster {
     nodes: Mutex<HashMap<NodeAddr, Arc<Node>>>,
     /// Rung when the table is thought to be old.
     pub(crate) bell: Arc<Notify>,
+    pub(crate) counters: Arc<Counters>,
+    /// How many more connections may be leased.
+    leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
 }
@@ -34,8 +39,11 @@ pub(crate) struct Routes {
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         let routes = Routes { table: SlotTable::empty(), nodes: Vec::new() };
+        let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
             config,
+            leases,
+            counters: Arc::default(),
             routes: ArcSwap::from_pointee(routes),
             nodes: Mutex::default(),
             bell: Arc::default(),
@@ -56,8 +64,7 @@ impl Cluster {
         let nodes = table.nodes().iter().map(|node| {
             let addr = node.addr()?;
             let node = known.remove(addr).or_else(|| kept.get(addr).cloned());
-            let node =
-                node.unwrap_or_else(|| Arc::new(Node::new(addr.clone(), self.config.clone())));
+            let node = node.unwrap_or_else(|| self.new_node(addr));
             kept.insert(addr.clone(), node.clone());
             Some(node)
         });
@@ -72,7 +79,12 @@ impl Cluster {
         if let Some(known) = self.routes().node_at(addr) {
             return known.clone();
         }
-        Arc::new(Node::new(addr.clone(), self.config.clone()))
+        self.new_node(addr)
+    }
+
+    fn new_node(&self, addr: &NodeAddr) -> Arc<Node> {
+        let (leases, counters) = (self.leases.clone(), self.counters.clone());
+        Arc::new(Node::new(addr.clone(), self.config.clone(), leases, counters))
     }
 
     /// All nodes that may have connections.
@@ -111,6 +123,30 @@ impl Routes {
         self.nodes.get(self.table.owner(slot)?.index())?.as_ref()
     }
 
+    /// The node that is to answer a read, unless that is the owner.
+    pub(crate) fn reader(
+        &self,
+        slot: Slot,
+        from: ReadFrom,
+        zone: Option<&str>,
+    ) -> Option<&Arc<Node>> {
+        let replicas = || self.table.replicas(slot).filter(|node| is_well(node));
+        let near = |node: &Known| zone.is_some() && node.info().zone.as_deref() == zone;
+        let is_near = |node: &&Known| near(node);
+        let chosen = match from {
+            ReadFrom::Primary => None,
+            ReadFrom::PreferReplica => any_of(replicas()),
+            ReadFrom::Any => {
+                let replicas_count = replicas().count();
+                replicas().nth(fastrand::usize(..=replicas_count))
+            }
+            ReadFrom::SameZone if replicas().any(near) => any_of(replicas().filter(is_near)),
+            ReadFrom::SameZone if self.table.owner(slot).is_some_and(near) => None,
+            ReadFrom::SameZone => any_of(replicas()),
+        };
+        self.nodes.get(chosen?.index())?.as_ref()
+    }
+
     /// The node at an address, if the table knows it.
     pub(crate) fn node_at(&self, addr: &NodeAddr) -> Option<&Arc<Node>> {
         self.nodes.get(self.table.node_at(addr)?.index())?.as_ref()
@@ -125,4 +161,13 @@ impl Routes {
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.nodes.iter().flatten()
     }
+}
+
+fn is_well(node: &Known) -> bool {
+    node.addr().is_some() && node.info().health == Health::Online
+}
+
+fn any_of<'r>(mut nodes: impl Iterator<Item = &'r Known> + Clone) -> Option<&'r Known> {
+    let count = nodes.clone().count();
+    nodes.nth(fastrand::usize(..count.max(1)))
 }

@@ -5,13 +5,13 @@ mod url;
 use std::time::Duration;
 
 use slotway_protocol::{
-    AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Secret, Transport,
+    AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Repeats, Secret, Transport,
 };
 pub use url::UrlError;
 
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{CredentialsProvider, Limits};
+use crate::{CredentialsProvider, Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -48,6 +48,12 @@ pub struct Config {
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
     pub address_rules: AddressRules,
+    /// Which nodes answer reads.
+    pub read_from: ReadFrom,
+    /// The availability zone that the client is in, for [`ReadFrom::SameZone`].
+    pub zone: Option<String>,
+    /// What may be sent again when it cannot be known whether it ran.
+    pub repeats: Repeats,
     /// Every bound.
     pub limits: Limits,
 }
@@ -64,6 +70,9 @@ impl Config {
             protocol: Protocol::default(),
             name: None,
             address_rules: AddressRules::default(),
+            read_from: ReadFrom::default(),
+            zone: None,
+            repeats: Repeats::default(),
             limits: Limits::default(),
         }
     }
@@ -110,6 +119,20 @@ impl Config {
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Lets these nodes answer reads.
+    #[must_use]
+    pub fn with_read_from(mut self, read_from: ReadFrom) -> Self {
+        self.read_from = read_from;
+        self
+    }
+
+    /// Says in which availability zone the client is.
+    #[must_use]
+    pub fn with_zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
         self
     }
 

@@ -21,8 +21,9 @@ pub(crate) async fn connect(
     node: &NodeAddr,
     at: &NodeAddr,
     config: &Config,
+    access: Access,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
-    let (stream, negotiated) = open(node, at, config).await?;
+    let (stream, negotiated) = open(node, at, config, access).await?;
     Ok((Connection::start(stream, &config.limits), negotiated))
 }
 
@@ -31,6 +32,7 @@ async fn open(
     node: &NodeAddr,
     at: &NodeAddr,
     config: &Config,
+    access: Access,
 ) -> Result<(Stream, Negotiated), ConnectError> {
     let within = config.limits.connect_timeout;
     let login = match &config.credentials_provider {
@@ -41,7 +43,7 @@ async fn open(
     let late = |_| ConnectError::Slow(within);
     let tcp = timeout_at(end, dial(at)).await.map_err(late)??;
     let mut stream = secured(tcp, node, at, config, end).await?;
-    let greeted = timeout_at(end, greet(&mut stream, login, config)).await.map_err(late)?;
+    let greeted = timeout_at(end, greet(&mut stream, login, config, access)).await.map_err(late)?;
     let negotiated = greeted.map_err(|error| explained(error, config))?;
     Ok((stream, negotiated))
 }
@@ -112,6 +114,7 @@ async fn greet(
     stream: &mut Stream,
     login: Option<Credentials>,
     config: &Config,
+    access: Access,
 ) -> Result<Negotiated, ConnectError> {
     let greeting = Greeting {
         protocol: config.protocol,
@@ -119,7 +122,7 @@ async fn greet(
         name: config.name.clone(),
         library: Some(("slotway".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
         database: 0,
-        access: Access::ReadWrite,
+        access,
     };
     let (mut handshake, first) = Handshake::new(greeting);
     send(stream, first.expose()).await?;

@@ -13,12 +13,12 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::{
     Limits,
     cluster::Cluster,
-    connection::{Ended, Manner},
+    connection::{Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
     node::Node,
 };
@@ -146,36 +146,39 @@ impl Rotation {
     async fn try_once(&self, nodes: &[Arc<Node>], limits: &Limits) -> Result<(), String> {
         let login = self.provider.ask(limits.connect_timeout).await;
         let command = auth(&login.map_err(|error| error.to_string())?);
-        let logins = nodes.iter().map(|node| log_in(node, &command, limits.deadline));
+        let logins = nodes.iter().map(|node| log_in_all(node, &command, limits.deadline));
         let failed = futures_util::future::join_all(logins).await.into_iter().find_map(Result::err);
         failed.map_or(Ok(()), Err)
     }
 }
 
-/// Logs in on the connection to a node, if there is one. One that is being made may have asked
-/// before the change: it is waited for.
-async fn log_in(node: &Node, auth: &Secret, within: Duration) -> Result<(), String> {
-    let Some(connection) = node.settled().await else { return Ok(()) };
+/// Logs in on the connections to a node. One that is being made may have asked before the change:
+/// it is waited for.
+async fn log_in_all(node: &Node, auth: &Secret, within: Duration) -> Result<(), String> {
+    for connection in node.settled().await {
+        log_in(&connection, auth, within).await.map_err(|why| format!("{}: {why}", node.addr()))?;
+    }
+    Ok(())
+}
+
+async fn log_in(connection: &Connection, auth: &Secret, within: Duration) -> Result<(), String> {
     let deadline = Instant::now() + within;
-    let ended = match connection.send(auth.expose(), Manner::Plain, deadline) {
+    let ended = match connection.send(Unit::from(auth.expose()), Manner::Plain, deadline) {
         Ok(call) => call.await,
-        Err(_) if connection.is_closed() => return Ok(()),
-        Err(_) => return Err(format!("{} has too much to do", node.addr())),
+        // The next connection asks by itself.
+        Err(NotTaken::Closed) => return Ok(()),
+        Err(NotTaken::Full(full)) => return Err(full.to_string()),
     };
     match ended {
-        Ended::Reply(frame) if frame.starts_with(b"+") => {
-            debug!(node = %node.addr(), "logged in again");
-            Ok(())
-        }
+        Ended::Reply(frame) if frame.starts_with(b"+") => Ok(()),
         // Its first word; the rest could repeat the password.
         Ended::Reply(frame) => {
             let code = frame.get(1..).unwrap_or_default().split(|byte| !byte.is_ascii_uppercase());
             let code =
                 String::from_utf8_lossy(code.clone().next().unwrap_or_default()).into_owned();
-            Err(format!("{} does not accept them: {code}", node.addr()))
+            Err(format!("they are not accepted: {code}"))
         }
-        Ended::Late(_) => Err(format!("{} did not answer", node.addr())),
-        // The next connection asks by itself.
+        Ended::Late(_) => Err(format!("no answer within {within:?}")),
         Ended::Lost(_) => Ok(()),
     }
 }

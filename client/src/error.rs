@@ -48,6 +48,26 @@ pub enum Error {
         /// Which limit was hit.
         source: PipelineFull,
     },
+    /// As many connections as may be are leased, and none came back in time; the command was not
+    /// sent.
+    #[error("all {leases_max} connections that may be leased are in use (Limits::leases_max)")]
+    AllLeased {
+        /// How many that is.
+        leases_max: usize,
+    },
+    /// A connection of the caller's own is lost, and all that it stood for, such as watched keys. The
+    /// command was not executed.
+    #[error("the command was not executed: the caller's own connection to {node} is lost")]
+    Aborted {
+        /// The node at the other end.
+        node: NodeAddr,
+    },
+    /// A node turned a command of a pipeline away and ran a later one that has a key in common with
+    /// it, because their slot moved in between. Sent now, it would run in the wrong order.
+    #[error(
+        "the command was not executed: a later one of the pipeline overtook it while its slot moved"
+    )]
+    Overtaken,
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
@@ -134,9 +154,13 @@ impl Error {
             Self::GaveUp(reason) => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
             Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
-            Self::Overloaded { .. } | Self::Refused(_) | Self::NoSeed { .. } | Self::Url(_) => {
-                Delivery::NotSent
-            }
+            Self::Overloaded { .. }
+            | Self::AllLeased { .. }
+            | Self::Aborted { .. }
+            | Self::Overtaken
+            | Self::Refused(_)
+            | Self::NoSeed { .. }
+            | Self::Url(_) => Delivery::NotSent,
         }
     }
 

@@ -24,15 +24,24 @@ mod config;
 mod connect;
 mod connection;
 mod credentials;
+mod dedicated;
+mod dispatch;
 mod error;
 mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod pipeline;
 mod refresh;
+mod request;
+mod state;
+mod stats;
 mod stream;
+mod terms;
 #[cfg(feature = "tls")]
 mod tls;
+mod transaction;
+mod watch;
 
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
@@ -42,12 +51,19 @@ pub use commands::{
 };
 pub use config::{Config, UrlError};
 pub use credentials::CredentialsProvider;
+pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use pipeline::Pipeline;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
-    Protocol, Secret, Slot, Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
+    NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
+    Value,
 };
+pub use stats::{Event, NodeStats, Stats};
+pub use terms::ReadFrom;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
+pub use transaction::Transaction;
+pub use watch::Watch;

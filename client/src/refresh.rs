@@ -16,6 +16,7 @@ use crate::{
     connection::{Ended, Manner},
     error::ConnectError,
     node::{Node, NotSent},
+    stats::Event,
 };
 
 /// So many nodes are asked at a time: one of them may be behind.
@@ -33,6 +34,7 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
         // Either way it is time.
         let _ = timeout(limits.refresh_max, bell.notified()).await;
         let Some(strong) = cluster.upgrade() else { return };
+        strong.counters.count(Event::Refresh);
         refresh(&strong).await;
         strong.end_round();
         drop(strong);
@@ -123,7 +125,7 @@ async fn ask(
     let call = node.send(command.as_command().bytes(), Manner::Plain, deadline).await;
     let call = call.map_err(|error| match error {
         NotSent::Unreachable(error) => error,
-        NotSent::Late | NotSent::Full(_) => late(),
+        NotSent::Late | NotSent::Full(_) | NotSent::AllLeased => late(),
     })?;
     match call.await {
         Ended::Reply(frame) => {

@@ -159,9 +159,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         for reply in self.replies.drain(..) {
             match state.pipeline.answer() {
                 Ok(Answered::Last(place)) => {
-                    self.wakers.extend(state.calls.end(place, Ended::Reply(reply)));
+                    self.wakers.extend(state.calls.answer(place, reply));
                 }
-                Ok(Answered::Part { .. } | Answered::Dropped) => {}
+                Ok(Answered::Part { unit, .. }) => {
+                    if let Some(&mut place) = state.pipeline.ticket(unit) {
+                        state.calls.note(place, reply);
+                    }
+                }
+                Ok(Answered::Dropped) => {}
                 Err(error) => {
                     unexpected = Some(error);
                     break;
@@ -198,8 +203,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Says who is to be woken for the next command, unless one has come meanwhile.
     fn rest(&self, cx: &Context<'_>) -> Result<(), End> {
         let mut state = self.shared.state.lock();
-        if state.life == Life::Closing && state.pipeline.is_empty() {
-            return Err(End::Idle);
+        match state.life {
+            Life::Closing if state.pipeline.is_empty() => return Err(End::Idle),
+            Life::Aborting | Life::Closed => return Err(End::Idle),
+            Life::Closing | Life::Open => {}
         }
         if state.unsent.is_empty() {
             state.driver = Some(cx.waker().clone());
