@@ -1,5 +1,6 @@
 //! What a client is told before it connects.
 
+mod options;
 mod url;
 
 use std::time::Duration;
@@ -29,7 +30,11 @@ use crate::{CredentialsProvider, Limits, ReadFrom};
 ///
 /// A URL is `redis://` or `valkey://`, with TLS `rediss://` or `valkeys://`, `user:password@` or `:password@` if somebody logs in, and one
 /// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
-/// none is given. User and password are percent-encoded.
+/// none is given. User and password are percent-encoded. `/3` behind the seeds is database 3.
+///
+/// Options follow a `?`, with `&` between them: `protocol=resp2`, `name=app`, `deadline=500ms`,
+/// `connect_timeout=2s`, `database=3`, `node=host:port` for one more seed, and for TLS `ca_file`,
+/// `cert_file`, `key_file` and `server_name`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -44,6 +49,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The protocol to ask for.
     pub protocol: Protocol,
+    /// The database. A cluster has number 0 alone, unless its servers are Valkey 9 or later and
+    /// `cluster-databases` allows for more.
+    pub database: u32,
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
@@ -68,6 +76,7 @@ impl Config {
             #[cfg(feature = "tls")]
             tls: None,
             protocol: Protocol::default(),
+            database: 0,
             name: None,
             address_rules: AddressRules::default(),
             read_from: ReadFrom::default(),
@@ -112,6 +121,13 @@ impl Config {
     #[must_use]
     pub fn with_address_rules(mut self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
         self.address_rules = AddressRules::new(rules);
+        self
+    }
+
+    /// Uses the database with this number on all connections.
+    #[must_use]
+    pub fn with_database(mut self, database: u32) -> Self {
+        self.database = database;
         self
     }
 

@@ -121,7 +121,7 @@ async fn greet(
         login,
         name: config.name.clone(),
         library: Some(("slotway".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
-        database: 0,
+        database: config.database,
         access,
     };
     let (mut handshake, first) = Handshake::new(greeting);

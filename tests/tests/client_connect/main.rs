@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
 mod credentials;
+mod databases;
 mod tls;
 
 use slotway::{Client, ConnectError, Error};
