@@ -18,6 +18,7 @@ use tracing::warn;
 use crate::{
     Limits,
     cluster::Cluster,
+    connect::caught,
     connection::{Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
     node::Node,
@@ -84,8 +85,9 @@ impl CredentialsProvider {
 
     /// Who logs in now.
     pub(crate) async fn ask(&self, within: Duration) -> Result<Credentials, ConnectError> {
-        match timeout(within, (self.ask)()).await {
-            Ok(answer) => answer.map_err(ConnectError::Credentials),
+        match timeout(within, caught(async { (self.ask)().await })).await {
+            Ok(Some(answer)) => answer.map_err(ConnectError::Credentials),
+            Ok(None) => Err(ConnectError::Credentials("it panicked".into())),
             Err(_) => {
                 let text = format!("it did not answer within {within:?}");
                 Err(ConnectError::Credentials(text.into()))

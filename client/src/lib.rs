@@ -37,6 +37,7 @@ mod request;
 mod state;
 mod stats;
 mod stream;
+mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
 mod tls;

@@ -198,3 +198,26 @@ async fn credentials_that_cannot_be_had_are_the_error() {
     let said = reason(Client::connect(config().with_credentials_provider(wrong)).await);
     assert_eq!(said, "the server does not accept this user and password");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_panics_is_asked_again() {
+    let cluster = TestCluster::start(Spec::on(TestServer::Valkey81).shape(1, 0)).await.unwrap();
+    let bad = Arc::<AtomicBool>::default();
+    let mood = bad.clone();
+    let provider = CredentialsProvider::new(move || {
+        assert!(!mood.load(Relaxed), "it is in a bad mood");
+        let login = Credentials { user: None, password: Secret::new("any") };
+        async { Ok::<_, Infallible>(login) }
+    });
+    let config = Config::from(cluster.node(0).addr()).with_credentials_provider(provider.clone());
+    let client = Client::connect(config.clone()).await.unwrap();
+    bad.store(true, Relaxed);
+    let said = reason(Client::connect(config).await);
+    assert!(said.ends_with("it panicked"), "{said}");
+    provider.changed();
+    on_all(&cluster, &["CLIENT", "KILL", "TYPE", "normal"]).await;
+    let hurried = client.get::<Option<String>>("k");
+    let _ = tokio::time::timeout(Duration::from_millis(50), hurried).await;
+    bad.store(false, Relaxed);
+    assert_eq!(client.get::<Option<String>>("k").await.unwrap(), None);
+}

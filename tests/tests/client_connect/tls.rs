@@ -70,6 +70,9 @@ async fn the_name_in_a_certificate_is_that_of_the_host_or_the_one_that_is_said()
     assert!(said.contains("is for `localhost`, `127.0.0.1`"), "{said}");
     assert!(said.contains("not for `other.example`"), "{said}");
     assert!(said.contains("Tls::with_server_name"), "{said}");
+    let none = trusted().with_server_names(|_| panic!("it has no names"));
+    let said = reason(Client::connect(config(&cluster, none)).await);
+    assert!(said.contains("panicked"), "{said}");
     let no_name = trusted().with_server_name("a b");
     let said = reason(Client::connect(config(&cluster, no_name)).await);
     assert!(said.contains("`a b` is neither"), "{said}");
