@@ -5,16 +5,16 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use slotway::{Client, Config, Credentials, CredentialsProvider, Delivery, Secret};
+use slotway::{Client, Config, Credentials, CredentialsProvider, Secret};
 use slotway_cluster::{Spec, TestCluster, TestServer};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::sync::watch;
 
-use crate::reason;
+use crate::{load::Load, reason};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -80,49 +80,6 @@ async fn connections(cluster: &TestCluster) -> (BTreeSet<String>, BTreeSet<(usiz
         }
     }
     (users, ids)
-}
-
-/// 64 tasks that read, and what they met.
-struct Load {
-    reads: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    tasks: JoinSet<()>,
-}
-
-impl Load {
-    async fn start(client: &Client) -> Self {
-        let (reads, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
-        let mut tasks = JoinSet::new();
-        for n in 0..64 {
-            let (client, reads, stop) = (client.clone(), reads.clone(), stop.clone());
-            client.set(format!("load:{n}"), n).await.unwrap();
-            tasks.spawn(async move {
-                while !stop.load(Relaxed) {
-                    assert_eq!(client.get::<i64>(format!("load:{n}")).await.unwrap(), n);
-                    reads.fetch_add(1, Relaxed);
-                    // A write may meet the end of its connection, and then says so.
-                    if let Err(error) = client.incr(format!("count:{n}")).await {
-                        assert_eq!(error.delivery(), Delivery::MaybeSent, "{error}");
-                    }
-                }
-            });
-        }
-        Self { reads, stop, tasks }
-    }
-
-    /// Waits for more reads than there are tasks, so that none started before.
-    async fn goes_on(&self, cluster: &TestCluster) {
-        let goal = self.reads.load(Relaxed) + 1000;
-        let reached = || async { Ok(self.reads.load(Relaxed) >= goal) };
-        cluster.wait_for("calls go on", PATIENCE, reached).await.unwrap();
-    }
-
-    async fn end(mut self) {
-        self.stop.store(true, Relaxed);
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.unwrap();
-        }
-    }
 }
 
 async fn rotation_costs_no_error(server: TestServer) {

@@ -4,6 +4,7 @@
 
 mod credentials;
 mod databases;
+mod load;
 mod tls;
 
 use slotway::{Client, ConnectError, Error};
