@@ -24,6 +24,7 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod credentials;
 mod dedicated;
 mod dispatch;
 mod error;
@@ -38,6 +39,7 @@ mod request;
 mod state;
 mod stats;
 mod stream;
+mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
 mod tls;
@@ -53,6 +55,7 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use credentials::CredentialsProvider;
 pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
