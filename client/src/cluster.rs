@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use slotway_protocol::{Moved, NodeAddr, Slot, SlotTable, Topology, TopologyError};
 use tokio::sync::{Notify, watch};
 
-use crate::{Config, node::Node};
+use crate::{Config, node::Node, subscribe::Hub};
 
 /// What all clones of a client share.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Cluster {
     pub(crate) bell: Arc<Notify>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// What is listened to.
+    pub(crate) hub: Hub,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -40,6 +42,7 @@ impl Cluster {
             nodes: Mutex::default(),
             bell: Arc::default(),
             rounds: watch::Sender::new(0),
+            hub: Hub::default(),
         }
     }
 

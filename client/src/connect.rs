@@ -20,10 +20,19 @@ pub(crate) async fn connect(
     addr: &NodeAddr,
     config: &Config,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
-    let within = config.limits.connect_timeout;
-    let connected = timeout(within, dial(addr, config)).await;
-    let (stream, negotiated) = connected.map_err(|_| ConnectError::Slow(within))??;
+    let (stream, negotiated) = open(addr, addr, config).await?;
     Ok((Connection::start(stream, &config.limits), negotiated))
+}
+
+/// A stream on which the next bytes are those of the first command.
+pub(crate) async fn open(
+    _: &NodeAddr,
+    at: &NodeAddr,
+    config: &Config,
+) -> Result<(TcpStream, Negotiated), ConnectError> {
+    let within = config.limits.connect_timeout;
+    let connected = timeout(within, dial(at, config)).await;
+    connected.map_err(|_| ConnectError::Slow(within))?
 }
 
 async fn dial(addr: &NodeAddr, config: &Config) -> Result<(TcpStream, Negotiated), ConnectError> {

@@ -51,6 +51,12 @@ pub enum Error {
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
+    /// The channels were not confirmed in time, and are not listened to.
+    #[error("the subscription was not confirmed within {waited:?}")]
+    NotSubscribed {
+        /// How long that was.
+        waited: Duration,
+    },
     /// None of the seeds told what the cluster looks like.
     #[error("none of the {} seeds answered; the last, {node}: {source}", .tried)]
     NoSeed {
@@ -118,9 +124,11 @@ impl Error {
             Self::GaveUp(reason) => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
             Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
-            Self::Overloaded { .. } | Self::Refused(_) | Self::NoSeed { .. } | Self::Url(_) => {
-                Delivery::NotSent
-            }
+            Self::Overloaded { .. }
+            | Self::Refused(_)
+            | Self::NotSubscribed { .. }
+            | Self::NoSeed { .. }
+            | Self::Url(_) => Delivery::NotSent,
         }
     }
 

@@ -29,6 +29,7 @@ mod from_value;
 mod limits;
 mod node;
 mod refresh;
+mod subscribe;
 
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
@@ -44,3 +45,4 @@ pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
     Protocol, Secret, Slot, Value,
 };
+pub use subscribe::{Event, Message, Subscription};
