@@ -34,6 +34,10 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 /// subscriber learns of that by [`Event::Interrupted`] and [`Event::Resubscribed`]. One that reads
 /// too slowly learns by [`Event::Lagged`]. If there was none of these, nothing is missing.
 ///
+/// A cluster keeps the order of what is published at one node. What two nodes are given may come in
+/// any order, and around an interruption a message that was published at another node than the one
+/// listened at may come a second time.
+///
 /// Channels of any sort can be added and taken away while it lives; those that should be told apart
 /// in trouble belong into subscriptions of their own, which cost no connections. When it is
 /// dropped, the server is told that nobody listens.

@@ -120,6 +120,8 @@ impl Registry {
             match line.subscriptions.handle_frame(frame, node)? {
                 Heard::Message(message) => {
                     let entry = self.topics.get(&topic_of(place, &message.to));
+                    // One that is still on its way from an earlier place would come twice.
+                    let entry = entry.filter(|entry| entry.comes_from(place));
                     let listeners = entry.into_iter().flat_map(|entry| &entry.listeners);
                     listeners.for_each(|listener| listener.push(&message));
                 }
@@ -268,6 +270,10 @@ impl Entry {
     fn is_whole(&self) -> bool {
         let active = |(_, wanted): &(Place, Wanted)| *wanted == Wanted::Active;
         !self.places.is_empty() && self.places.iter().all(active)
+    }
+
+    fn comes_from(&self, place: &Place) -> bool {
+        self.places.iter().any(|(at, wanted)| at == place && *wanted == Wanted::Active)
     }
 
     fn tell(&self, topic: &Topic, was_whole: bool) {

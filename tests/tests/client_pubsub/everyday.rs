@@ -119,13 +119,15 @@ pub(crate) async fn a_channel_that_is_not_permitted_spoils_no_other(server: Test
     }
     let mut said = Vec::new();
     loop {
-        match next(&mut allowed).await {
-            Event::Interrupted => said.push("interrupted".to_owned()),
-            Event::Refused { channel, error } if noperm(&error) => {
-                said.push(String::from_utf8(channel.to_vec()).unwrap());
-            }
-            Event::Resubscribed => break,
-            other => panic!("{other:?}"),
+        let event = next(&mut allowed).await;
+        if let Event::Refused { channel, error } = &event {
+            assert!(noperm(error), "{error:?}");
+            said.push(String::from_utf8(channel.to_vec()).unwrap());
+        } else if matches!(event, Event::Interrupted) {
+            said.push("interrupted".to_owned());
+        } else {
+            assert!(matches!(event, Event::Resubscribed), "{event:?}");
+            break;
         }
     }
     said.sort();

@@ -52,6 +52,9 @@ fn config(cluster: &TestCluster) -> Config {
     let mut config = Config::new([cluster.node(0).addr().clone()]);
     // As much as the slowest machine needs to elect a primary.
     config.limits.deadline = PATIENCE;
+    // And room for all that is published while nobody reads.
+    config.limits.messages_max = 1 << 20;
+    config.limits.message_bytes_max = 1 << 30;
     config
 }
 
@@ -73,10 +76,10 @@ async fn next(subscription: &mut Subscription) -> Event {
 /// The next event, which has to be a message.
 #[track_caller]
 fn message(event: Event) -> Message {
-    match event {
-        Event::Message(message) => message,
-        other => panic!("a message was expected, and not {other:?}"),
-    }
+    let Event::Message(message) = event else {
+        panic!("a message was expected, and not {event:?}");
+    };
+    message
 }
 
 /// Reads on until everything is as it should be again.

@@ -9,9 +9,10 @@ use std::{
 };
 
 use slotway::{Client, Event, Message, Subscription};
-use tokio::task::JoinHandle;
+use slotway_cluster::TestCluster;
+use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 
-use crate::next;
+use crate::{PATIENCE, next};
 
 /// Publishes 1, 2, 3 and so on to a channel, each when the one before has been answered.
 pub(crate) struct Numbered {
@@ -19,34 +20,58 @@ pub(crate) struct Numbered {
     answered: Arc<AtomicU64>,
 }
 
-/// How a message is published.
-#[derive(Clone, Copy)]
-pub(crate) enum By {
-    Publish,
-    Spublish,
+/// What a subscriber saw.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    order: Order,
+    last: u64,
+    /// What was passed over, although nobody had said that something is missing.
+    missing: BTreeSet<u64>,
+    /// Whether a loss was announced since the last new message.
+    warned: bool,
+    interruptions: u64,
 }
 
-/// What a subscriber saw.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    last: u64,
-    numbers: BTreeSet<u64>,
-    /// Whether a loss was announced since the last message.
-    warned: bool,
-    pub(crate) interruptions: u64,
+/// In which order messages come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Order {
+    Kept,
+    /// After an interruption, the new node may have yet to hear of earlier messages.
+    KeptUntilInterrupted,
 }
 
 impl Numbered {
-    pub(crate) fn start(client: &Client, channel: &'static str, by: By) -> Self {
-        let (client, answered) = (client.clone(), Arc::new(AtomicU64::new(0)));
+    /// To a sharded channel.
+    pub(crate) fn sharded(client: &Client, channel: &'static str) -> Self {
+        let client = client.clone();
+        Self::start(move |n| {
+            let client = client.clone();
+            async move { drop(client.spublish(channel, n).await) }
+        })
+    }
+
+    /// To a plain channel, always at the same node: a cluster does not order what is published at
+    /// different ones.
+    pub(crate) async fn plain(cluster: &TestCluster, node: usize, channel: &'static str) -> Self {
+        let admin = Arc::new(Mutex::new(cluster.connect(node).await.unwrap()));
+        Self::start(move |n| {
+            let admin = admin.clone();
+            async move {
+                let command = ["PUBLISH", channel, &n.to_string()];
+                admin.lock().await.call(&command).await.unwrap();
+            }
+        })
+    }
+
+    fn start<F>(publish: impl Fn(u64) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let answered = Arc::new(AtomicU64::new(0));
         let counter = answered.clone();
         let task = tokio::spawn(async move {
-            for n in 1u64.. {
-                // Whether one arrives whose outcome is unknown is checked as if it had been sent.
-                let _ = match by {
-                    By::Publish => client.publish(channel, n).await,
-                    By::Spublish => client.spublish(channel, n).await,
-                };
+            for n in 1.. {
+                publish(n).await;
                 counter.store(n, Ordering::SeqCst);
             }
         });
@@ -66,11 +91,28 @@ impl Drop for Numbered {
 }
 
 impl Seen {
-    /// Reads until a message comes that was published after this was called.
+    /// Nothing yet of what is published and listened to at one node.
+    pub(crate) fn at_one_node() -> Self {
+        let (last, missing, interruptions) = (0, BTreeSet::new(), 0);
+        Self { order: Order::Kept, last, missing, warned: true, interruptions }
+    }
+
+    /// Nothing yet of what one node hears from another.
+    pub(crate) fn across_nodes() -> Self {
+        Self { order: Order::KeptUntilInterrupted, ..Self::at_one_node() }
+    }
+
+    /// Reads until a message comes that was published after this was called, and nothing is
+    /// missing of which nothing was said.
     pub(crate) async fn catch_up(&mut self, subscription: &mut Subscription, numbered: &Numbered) {
         let goal = numbered.answered() + 1;
-        while self.last <= goal {
-            self.take(next(subscription).await);
+        let caught_up = async {
+            while self.last <= goal || !self.missing.is_empty() {
+                self.take(&next(subscription).await);
+            }
+        };
+        if timeout(PATIENCE, caught_up).await.is_err() {
+            panic!("at {}, nothing was ever said of {:?}", self.last, self.missing);
         }
     }
 
@@ -78,26 +120,33 @@ impl Seen {
     pub(crate) async fn interruption(&mut self, subscription: &mut Subscription) {
         let before = self.interruptions;
         while self.interruptions == before {
-            self.take(next(subscription).await);
+            self.take(&next(subscription).await);
         }
     }
 
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Message(Message { payload, .. }) => {
-                let n: u64 = std::str::from_utf8(&payload).unwrap().parse().unwrap();
-                assert!(self.numbers.insert(n), "{n} came twice");
-                assert!(n > self.last, "{n} came after {}", self.last);
-                let hidden = n > self.last + 1 && self.last > 0 && !self.warned;
-                assert!(!hidden, "nothing was said of what is missing from {} to {n}", self.last);
-                (self.last, self.warned) = (n, false);
-            }
-            Event::Interrupted => self.warned = true,
-            Event::Resubscribed => {
-                self.warned = true;
-                self.interruptions += 1;
-            }
-            other => panic!("{other:?}"),
+    fn take(&mut self, event: &Event) {
+        if let Event::Message(Message { payload, .. }) = event {
+            self.take_number(std::str::from_utf8(payload).unwrap().parse().unwrap());
+        } else if matches!(event, Event::Interrupted) {
+            self.warned = true;
+        } else {
+            assert!(matches!(event, Event::Resubscribed), "{event:?}");
+            self.interruptions += 1;
         }
+    }
+
+    fn take_number(&mut self, n: u64) {
+        let late = self.order == Order::KeptUntilInterrupted && self.interruptions > 0;
+        if n <= self.last {
+            assert!(late, "{n} came after {}", self.last);
+            self.missing.remove(&n);
+            return;
+        }
+        if !self.warned {
+            self.missing.extend(self.last + 1..n);
+            let hidden = !late && !self.missing.is_empty();
+            assert!(!hidden, "nothing was said of {:?}", self.missing);
+        }
+        (self.last, self.warned) = (n, false);
     }
 }

@@ -7,7 +7,7 @@ use slotway_cluster::{Spec, TestCluster, TestServer};
 
 use crate::{
     config, message, next,
-    numbered::{By, Numbered, Seen},
+    numbered::{Numbered, Seen},
     start, start_with, subscribed_at, until_resubscribed,
 };
 
@@ -15,9 +15,9 @@ pub(crate) async fn connections_that_are_cut_are_made_again(server: TestServer) 
     let (cluster, client) = start(server).await;
     let mut plain = client.subscribe("numbers").await.unwrap();
     let mut sharded = client.ssubscribe("sharded").await.unwrap();
-    let plain_numbers = Numbered::start(&client, "numbers", By::Publish);
-    let sharded_numbers = Numbered::start(&client, "sharded", By::Spublish);
-    let (mut plain_seen, mut sharded_seen) = (Seen::default(), Seen::default());
+    let plain_numbers = Numbered::plain(&cluster, 0, "numbers").await;
+    let sharded_numbers = Numbered::sharded(&client, "sharded");
+    let (mut plain_seen, mut sharded_seen) = (Seen::across_nodes(), Seen::at_one_node());
     for _ in 0..5 {
         plain_seen.catch_up(&mut plain, &plain_numbers).await;
         sharded_seen.catch_up(&mut sharded, &sharded_numbers).await;
@@ -52,8 +52,8 @@ pub(crate) async fn a_killed_owner_hides_no_loss(server: TestServer) {
     let (cluster, client) = start_with(spec).await;
     let mut sharded = client.ssubscribe("sharded").await.unwrap();
     let mut keys = client.keyspace_events("__keyevent@0__:set").await.unwrap();
-    let numbers = Numbered::start(&client, "sharded", By::Spublish);
-    let mut seen = Seen::default();
+    let numbers = Numbered::sharded(&client, "sharded");
+    let mut seen = Seen::at_one_node();
     seen.catch_up(&mut sharded, &numbers).await;
     cluster.kill(owner(&cluster, "sharded").await);
     seen.interruption(&mut sharded).await;
@@ -67,8 +67,8 @@ pub(crate) async fn a_slot_takes_its_channels_along(server: TestServer) {
     let (cluster, client) = start(server).await;
     let mut sharded = client.ssubscribe(["sharded", "{sharded}:2"]).await.unwrap();
     let mut other = client.ssubscribe("other").await.unwrap();
-    let numbers = Numbered::start(&client, "sharded", By::Spublish);
-    let mut seen = Seen::default();
+    let numbers = Numbered::sharded(&client, "sharded");
+    let mut seen = Seen::at_one_node();
     seen.catch_up(&mut sharded, &numbers).await;
     let home = owner(&cluster, "sharded").await;
     for to in [(home + 1) % 3, (home + 2) % 3, home] {
@@ -93,10 +93,10 @@ pub(crate) async fn a_planned_failover_hides_no_loss(server: TestServer) {
     let mut plain = client.subscribe("plain").await.unwrap();
     let mut sharded = client.ssubscribe("sharded").await.unwrap();
     let mut keys = client.keyspace_events("__keyevent@0__:set").await.unwrap();
-    let plain_numbers = Numbered::start(&client, "plain", By::Publish);
-    let sharded_numbers = Numbered::start(&client, "sharded", By::Spublish);
-    let (mut plain_seen, mut sharded_seen) = (Seen::default(), Seen::default());
     let shard = owner(&cluster, "sharded").await;
+    let plain_numbers = Numbered::plain(&cluster, (shard + 1) % 3, "plain").await;
+    let sharded_numbers = Numbered::sharded(&client, "sharded");
+    let (mut plain_seen, mut sharded_seen) = (Seen::across_nodes(), Seen::across_nodes());
     for promoted in [shard + 3, shard] {
         plain_seen.catch_up(&mut plain, &plain_numbers).await;
         sharded_seen.catch_up(&mut sharded, &sharded_numbers).await;
