@@ -21,6 +21,7 @@ use crate::{
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
     stats::Counters,
+    subscribe::Hub,
 };
 
 /// Calls look at routes for less than a microsecond.
@@ -46,6 +47,8 @@ pub(crate) struct Cluster {
     leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// What is listened to.
+    pub(crate) hub: Hub,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -71,6 +74,7 @@ impl Cluster {
             counters: Arc::default(),
             leases,
             rounds: watch::Sender::new(0),
+            hub: Hub::default(),
         }
     }
 

@@ -39,6 +39,7 @@ mod request;
 mod state;
 mod stats;
 mod stream;
+mod subscribe;
 mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
@@ -66,7 +67,8 @@ pub use slotway_protocol::{
     NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
     Topology, Value,
 };
-pub use stats::{Event, NodeStats, Stats};
+pub use stats::{Counted, NodeStats, Stats};
+pub use subscribe::{Event, Message, Subscription};
 pub use terms::ReadFrom;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
