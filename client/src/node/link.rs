@@ -56,17 +56,17 @@ impl Link {
         self.ready.load()
     }
 
+    /// Whether the last attempt to connect failed.
+    pub(super) fn is_failing(&self) -> bool {
+        matches!(*self.dial.borrow(), Dial::Failed { .. })
+    }
+
     /// The same, as soon as none is being made.
     pub(super) async fn settled(&self) -> Option<Arc<Connection>> {
         let mut dial = self.dial.subscribe();
         // It only fails when the sender is gone, which is this link's.
         let _ = dial.wait_for(|dial| !matches!(dial, Dial::Busy { .. })).await;
         self.ready.load_full()
-    }
-
-    /// Whether the last attempt to connect failed.
-    pub(super) fn is_failing(&self) -> bool {
-        matches!(*self.dial.borrow(), Dial::Failed { .. })
     }
 
     pub(super) fn disconnect(&self) {
