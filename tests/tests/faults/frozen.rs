@@ -135,7 +135,6 @@ async fn a_frozen_node_slows_calls_to_no_other() {
         // As much slower as the nodes themselves have become meanwhile, by others' doing.
         let allowed = before.mul_f64(1.5).mul_f64((noise.1.div_duration_f64(noise.0)).max(1.0));
         let text = format!("{server}: p99 {before:?}, then {after:?}; straight {noise:?}");
-        eprintln!("{text}");
         assert!(after <= allowed, "{text}");
     })
     .await;
