@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use crate::{
     Config, Error,
     cluster::Cluster,
-    refresh::{keep_fresh, view_of},
+    refresh::{find_nodes, keep_fresh},
     stats,
     terms::Terms,
+    view::view_of,
 };
 
 /// A client of a whole cluster. Cheap to clone; all clones share the same connections, one to each
@@ -68,14 +69,18 @@ impl Client {
 }
 
 /// Takes the first view that a seed gives.
-async fn first_view(cluster: &Cluster) -> Result<(), Error> {
+async fn first_view(cluster: &Arc<Cluster>) -> Result<(), Error> {
     let seeds = &cluster.config.seeds;
     let mut last = None;
     for addr in seeds {
         // As long again as a connection may take, so that why there is none is known by then.
         let deadline = Instant::now() + cluster.config.limits.connect_timeout.saturating_mul(2);
-        match view_of(&cluster.node(addr), deadline).await {
+        match view_of(&cluster.seed(addr), deadline).await {
             Ok(view) => match cluster.publish(view) {
+                Ok(()) if cluster.has_lost_nodes() => {
+                    find_nodes(cluster).await;
+                    return Ok(());
+                }
                 Ok(()) => return Ok(()),
                 Err(error) => last = Some((addr, Arc::new(error.into()))),
             },

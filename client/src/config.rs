@@ -11,7 +11,7 @@ pub use url::UrlError;
 
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Limits, ReadFrom};
+use crate::{AddressMap, Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -45,7 +45,7 @@ pub struct Config {
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
-    pub address_rules: AddressRules,
+    pub address_map: AddressMap,
     /// Which nodes answer reads.
     pub read_from: ReadFrom,
     /// The availability zone that the client is in, for [`ReadFrom::SameZone`].
@@ -66,10 +66,10 @@ impl Config {
             tls: None,
             protocol: Protocol::default(),
             name: None,
-            address_rules: AddressRules::default(),
             read_from: ReadFrom::default(),
             zone: None,
             repeats: Repeats::default(),
+            address_map: AddressMap::default(),
             limits: Limits::default(),
         }
     }
@@ -100,8 +100,14 @@ impl Config {
 
     /// Reaches nodes by these rules, such as `"172.18.0.0/16:* -> 10.0.0.5:*".parse()?`.
     #[must_use]
-    pub fn with_address_rules(mut self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
-        self.address_rules = AddressRules::new(rules);
+    pub fn with_address_rules(self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
+        self.with_address_map(AddressMap::Rules(AddressRules::new(rules)))
+    }
+
+    /// Reaches nodes where this map says.
+    #[must_use]
+    pub fn with_address_map(mut self, map: AddressMap) -> Self {
+        self.address_map = map;
         self
     }
 

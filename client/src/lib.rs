@@ -15,6 +15,7 @@
 //! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
 //! as it is told there.
 
+mod address_map;
 mod args;
 mod client;
 mod cluster;
@@ -31,6 +32,7 @@ mod from_value;
 mod limits;
 mod node;
 mod pipeline;
+mod places;
 mod refresh;
 mod request;
 mod state;
@@ -40,8 +42,10 @@ mod terms;
 #[cfg(feature = "tls")]
 mod tls;
 mod transaction;
+mod view;
 mod watch;
 
+pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
@@ -55,9 +59,9 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
-    NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
-    Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
+    NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
+    Topology, Value,
 };
 pub use stats::{Event, NodeStats, Stats};
 pub use terms::ReadFrom;

@@ -29,8 +29,12 @@ pub struct Limits {
     pub idle_leases_max: usize,
     /// How large a reply may be.
     pub reply: ReplyLimits,
-    /// The shortest time between two questions after the cluster's topology.
+    /// The shortest time between two questions after the cluster's topology, while calls find
+    /// their way: however many redirects come, there are no more.
     pub refresh_min: Duration,
+    /// The shortest time between two such questions while calls wait for a slot whose owner cannot
+    /// be reached: it adds to the time that a failover takes.
+    pub refresh_outage: Duration,
     /// The longest time between two such questions, if nothing gives reason for one.
     pub refresh_max: Duration,
 }
@@ -47,7 +51,8 @@ impl Default for Limits {
             leases_max: 256,
             idle_leases_max: 8,
             reply: ReplyLimits::default(),
-            refresh_min: Duration::from_millis(100),
+            refresh_min: Duration::from_millis(500),
+            refresh_outage: Duration::from_millis(100),
             refresh_max: Duration::from_secs(60),
         }
     }
