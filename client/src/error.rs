@@ -68,6 +68,14 @@ pub enum Error {
         "the command was not executed: a later one of the pipeline overtook it while its slot moved"
     )]
     Overtaken,
+    /// The one node that was asked cannot be reached; the command was not executed.
+    #[error("{node}: {source}")]
+    Unreachable {
+        /// The node.
+        node: NodeAddr,
+        /// Why not.
+        source: Arc<ConnectError>,
+    },
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
@@ -155,6 +163,7 @@ impl Error {
             | Self::AllLeased { .. }
             | Self::Aborted { .. }
             | Self::Overtaken
+            | Self::Unreachable { .. }
             | Self::Refused(_)
             | Self::NoSeed { .. }
             | Self::Url(_) => Delivery::NotSent,

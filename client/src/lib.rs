@@ -30,9 +30,12 @@ mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod node_client;
 mod pipeline;
 mod refresh;
 mod request;
+#[cfg(feature = "tower")]
+mod service;
 mod state;
 mod stats;
 mod stream;
@@ -53,7 +56,10 @@ pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
+#[cfg(feature = "tower")]
+pub use service::ResponseFuture;
 pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
     NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
