@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use slotway_protocol::{
-    Block, Delivery, Learn, Mishap, Notice, Now, Progress, Redirect, RetryClass, Slot, Step,
-    Target, Verdict,
+    Block, Delivery, GiveUp, Learn, Mishap, NodeAddr, Notice, Now, Progress, Redirect, RetryClass,
+    Slot, Step, Target, Verdict,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
@@ -14,6 +14,7 @@ use crate::{
     Error, ReadFrom,
     cluster::{Cluster, Routes},
     connection::{Ended, Manner},
+    error::ConnectError,
     node::{Node, NotSent},
     request::{Request, Via},
     stats::Event,
@@ -66,6 +67,8 @@ pub(crate) struct Journey<'a> {
     repeats: u32,
     /// What a node said last that sent the request away.
     said: Bytes,
+    /// The last node that could not be reached, and why.
+    blocked: Option<(NodeAddr, Arc<ConnectError>)>,
 }
 
 /// Sends a request and follows it until a node answers.
@@ -94,7 +97,8 @@ impl<'a> Journey<'a> {
     pub(crate) fn new(cluster: &'a Cluster, request: Request<'a>, route: Route) -> Self {
         let started = Instant::now();
         let redirect = redirect(cluster, &request, &route);
-        Self { cluster, request, route, redirect, started, repeats: 0, said: Bytes::new() }
+        let said = Bytes::new();
+        Self { cluster, request, route, redirect, started, repeats: 0, said, blocked: None }
     }
 
     /// Sends it to whoever is to have it, and follows it from there.
@@ -270,6 +274,7 @@ impl<'a> Journey<'a> {
             NotSent::Unreachable(error) => {
                 debug!(node = %node.addr(), %error, "unreachable");
                 self.cluster.refresh();
+                self.blocked = Some((node.addr().clone(), error));
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
@@ -281,6 +286,15 @@ impl<'a> Journey<'a> {
                 self.cluster.counters.count(Event::Overloaded);
                 Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
             }
+        }
+    }
+
+    fn gave_up(&mut self, reason: GiveUp) -> Error {
+        match (reason, self.blocked.take()) {
+            (GiveUp::NoPrimary { .. } | GiveUp::Unreachable { .. }, Some((node, source))) => {
+                Error::Unreachable { reason, node, source }
+            }
+            (reason, _) => Error::GaveUp(reason),
         }
     }
 
@@ -301,7 +315,7 @@ impl<'a> Journey<'a> {
         loop {
             match step {
                 Step::Deliver => return Ok(Next::Answer(self.said.clone())),
-                Step::GiveUp(reason) => return Err(Error::GaveUp(reason)),
+                Step::GiveUp(reason) => return Err(self.gave_up(reason)),
                 Step::Send { to, after, learn } => {
                     self.learn(&to, learn);
                     if !after.is_zero() {
@@ -309,10 +323,10 @@ impl<'a> Journey<'a> {
                     }
                     return Ok(Next::Send(to));
                 }
-                Step::WaitForTopology { after, within, .. } => {
+                Step::WaitForTopology { after, within, witness } => {
                     sleep(after).await;
                     let mut rounds = self.cluster.rounds();
-                    self.cluster.refresh();
+                    self.cluster.refresh_for(witness);
                     // Either a view came, or the time is up: the decision is the same.
                     let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
                     let routes = self.cluster.routes();

@@ -15,6 +15,7 @@
 //! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
 //! as it is told there.
 
+mod address_map;
 mod args;
 mod client;
 mod cluster;
@@ -23,6 +24,7 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod credentials;
 mod dedicated;
 mod dispatch;
 mod error;
@@ -32,6 +34,7 @@ mod limits;
 mod node;
 mod node_client;
 mod pipeline;
+mod places;
 mod refresh;
 mod request;
 #[cfg(feature = "tower")]
@@ -39,12 +42,15 @@ mod service;
 mod state;
 mod stats;
 mod stream;
+mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
 mod tls;
 mod transaction;
+mod view;
 mod watch;
 
+pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
@@ -52,6 +58,7 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use credentials::CredentialsProvider;
 pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
@@ -61,9 +68,9 @@ pub use pipeline::Pipeline;
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
-    NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
-    Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
+    NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
+    Topology, Value,
 };
 pub use stats::{Event, NodeStats, Stats};
 pub use terms::ReadFrom;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{
-    Block, Command, CommandBuf, Delivery, NodeAddr, Notice, Pin, Plan, Refusal, Value,
+    Block, Command, CommandBuf, Delivery, GiveUp, NodeAddr, Notice, Pin, Plan, Refusal, Value,
 };
 use tokio::time::Instant;
 
@@ -184,7 +184,7 @@ impl NodeClient {
             Block::Forever => FOREVER,
         };
         let call = lease.send(command.bytes(), Manner::Plain, deadline + time);
-        let frame = self.reply_of(call.map_err(|_| self.closed())?, started).await?;
+        let frame = self.reply_of(call.map_err(|_| self.closed(started))?, started).await?;
         lease.give_back();
         Ok(frame)
     }
@@ -196,7 +196,7 @@ impl NodeClient {
             Ended::Lost(progress) => {
                 self.client.cluster.refresh();
                 if progress.delivery() == Delivery::NotSent {
-                    return Err(self.closed());
+                    return Err(self.closed(started));
                 }
                 self.count(Event::Unknown);
                 Err(Error::Unknown { node: self.addr().clone() })
@@ -210,7 +210,7 @@ impl NodeClient {
             NotSent::Late => self.late(started, Delivery::NotSent),
             NotSent::Unreachable(source) => {
                 self.client.cluster.refresh();
-                Error::Unreachable { node, source }
+                self.unreachable(started, source)
             }
             NotSent::Full(source) => {
                 self.count(Event::Overloaded);
@@ -223,9 +223,13 @@ impl NodeClient {
         }
     }
 
-    fn closed(&self) -> Error {
-        let source = Arc::new(ConnectError::Closed);
-        Error::Unreachable { node: self.addr().clone(), source }
+    fn closed(&self, started: Instant) -> Error {
+        self.unreachable(started, Arc::new(ConnectError::Closed))
+    }
+
+    fn unreachable(&self, started: Instant, source: Arc<ConnectError>) -> Error {
+        let reason = GiveUp::Unreachable { waited: started.elapsed() };
+        Error::Unreachable { reason, node: self.addr().clone(), source }
     }
 
     fn late(&self, started: Instant, delivery: Delivery) -> Error {

@@ -68,9 +68,8 @@ impl ConnectionLike for Connection {
         })
     }
 
-    /// 0, the only database that a cluster has.
     fn get_db(&self) -> i64 {
-        0
+        i64::from(self.client.config().database)
     }
 }
 

@@ -54,7 +54,8 @@ async fn all_of_it_works_on_valkey_9_1() {
 fn what_happened_is_told(client: &Client) {
     let stats = client.stats();
     assert_eq!(stats.nodes.len(), 6);
-    assert!(stats.nodes.iter().all(|node| node.connected && node.commands > 0), "{stats:?}");
+    assert!(stats.nodes.iter().all(|node| node.commands > 0), "{stats:?}");
+    assert!(stats.nodes.iter().filter(|node| node.connected).count() >= 3, "{stats:?}");
     for event in [Event::Moved, Event::Asked, Event::Refresh, Event::Connected] {
         assert!(stats.count(event) > 0, "{event}: {stats:?}");
     }
