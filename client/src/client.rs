@@ -64,6 +64,11 @@ impl Client {
         Ok(Self { cluster, commands: Arc::new(commands), terms })
     }
 
+    /// What it was told before it connected.
+    pub fn config(&self) -> &Config {
+        &self.cluster.config
+    }
+
     /// Sends a command to where it belongs and returns what it was answered with, also if that is
     /// an error of the server.
     pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
