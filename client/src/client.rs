@@ -9,6 +9,7 @@ use crate::{
     Config, Error,
     cluster::Cluster,
     refresh::{keep_fresh, view_of},
+    scan::Cursors,
     stats,
     terms::Terms,
 };
@@ -27,6 +28,8 @@ pub struct Client {
 pub(crate) struct Commands {
     pub(crate) table: CommandTable,
     pub(crate) rules: PlanRules,
+    /// The walks of SCAN.
+    pub(crate) cursors: Cursors,
 }
 
 impl Client {
@@ -53,8 +56,11 @@ impl Client {
         first_view(&cluster).await?;
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
-        let commands =
-            Commands { table: CommandTable::builtin(), rules: PlanRules::allowing_all() };
+        let commands = Commands {
+            table: CommandTable::builtin(),
+            rules: PlanRules::allowing_all(),
+            cursors: Cursors::default(),
+        };
         Ok(Self { cluster, commands: Arc::new(commands), terms })
     }
 

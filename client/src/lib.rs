@@ -33,6 +33,7 @@ mod node;
 mod pipeline;
 mod refresh;
 mod request;
+mod scan;
 mod state;
 mod stats;
 mod stream;
@@ -54,6 +55,7 @@ pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
 pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
     NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
