@@ -37,6 +37,7 @@ mod pipeline;
 mod places;
 mod refresh;
 mod request;
+mod scan;
 #[cfg(feature = "tower")]
 mod service;
 mod state;
@@ -66,6 +67,7 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;
 pub use slotway_protocol::{
