@@ -54,6 +54,7 @@ impl Client {
             deadline: config.limits.deadline,
             read_from: config.read_from,
             repeats: config.repeats,
+            cached: false,
         };
         let cluster = Arc::new(Cluster::new(Arc::new(config)));
         let rotation = cluster.config.credentials_provider.as_ref().map(Rotation::new);

@@ -72,7 +72,7 @@ impl Client {
         }
     }
 
-    fn late(&self, node: &Node, delivery: Delivery) -> Error {
+    pub(crate) fn late(&self, node: &Node, delivery: Delivery) -> Error {
         Error::Late { node: node.addr().clone(), waited: self.terms.deadline, delivery }
     }
 }
@@ -87,8 +87,9 @@ impl Dedicated {
     /// server.
     pub async fn call(&mut self, command: &CommandBuf) -> Result<Value, Error> {
         let block = self.admit(command)?;
-        let frame = self.send(command.as_command().bytes().into(), block).await?;
-        self.decode(&frame)
+        let frame = self.send(command.as_command().bytes().into(), block).await;
+        self.client.forget_written(&command.as_command());
+        self.decode(&frame?)
     }
 
     /// Sends a command and returns the reply as a type of one's own.

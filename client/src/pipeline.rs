@@ -77,6 +77,7 @@ impl Pipeline {
         }
         let mut replies: Replies = commands.iter().map(|_| None).collect();
         client.run_all(&commands, &mut replies).await;
+        client.forget_all_written(&commands);
         let missing = || Err(Error::Refused("the command was passed over".to_owned()));
         let decode = |frame: Bytes| {
             let value = value_of(&frame, &limits.reply)?;

@@ -9,14 +9,14 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use slotway_protocol::{Answered, ReplyKind, ReplyScan, ReplyScanner};
+use slotway_protocol::{Answered, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     time::{Instant, Sleep, sleep},
 };
 use tracing::debug;
 
-use super::{Ended, Life, Shared};
+use super::{Ended, Life, Shared, Tracked};
 use crate::Limits;
 
 /// How often it is looked for calls whose time is up.
@@ -39,6 +39,8 @@ pub(super) struct Driver<S> {
     written: usize,
     read: BytesMut,
     scanner: ReplyScanner,
+    limits: ReplyLimits,
+    tracked: Option<Tracked>,
     replies: Vec<Bytes>,
     wakers: Vec<Waker>,
     tick: Pin<Box<Sleep>>,
@@ -62,7 +64,12 @@ enum End {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    pub(super) fn new(shared: Arc<Shared>, stream: S, limits: &Limits) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stream: S,
+        limits: &Limits,
+        tracked: Option<Tracked>,
+    ) -> Self {
         Self {
             shared,
             stream,
@@ -70,6 +77,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             written: 0,
             read: BytesMut::new(),
             scanner: ReplyScanner::new(limits.reply),
+            limits: limits.reply,
+            tracked,
             replies: Vec::new(),
             wakers: Vec::new(),
             tick: Box::pin(sleep(TICK)),
@@ -177,9 +186,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn cut_replies(&mut self) -> Result<(), End> {
         while let ReplyScan::Complete(reply) = self.scanner.scan(&self.read)? {
             let frame = self.read.split_to(reply.len);
-            // A push answers no call, and nobody has subscribed to any.
             if reply.kind != ReplyKind::Push {
                 self.replies.push(frame.freeze());
+            } else if let Some(tracked) = &self.tracked {
+                // Before the replies that came with it: none of them is kept that it speaks of.
+                tracked.cache.heard(&frame.freeze(), &self.limits);
             }
         }
         Ok(())
