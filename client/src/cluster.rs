@@ -4,20 +4,23 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
 };
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
-use slotway_protocol::{Moved, NodeAddr, NodeInfo, Slot, SlotTable, Topology, TopologyError};
-use tokio::sync::watch;
+use slotway_protocol::{
+    Health, Moved, Node as Known, NodeAddr, NodeInfo, Slot, SlotTable, Topology, TopologyError,
+};
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Config,
+    Config, ReadFrom,
     node::Node,
-    places::Places,
+    places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
+    stats::Counters,
 };
 
 /// Calls look at routes for less than a microsecond.
@@ -38,7 +41,9 @@ pub(crate) struct Cluster {
     witnesses: Mutex<Vec<NodeAddr>>,
     /// How many views in a row were refused.
     doubts: AtomicU32,
-    refreshes: AtomicU64,
+    pub(crate) counters: Arc<Counters>,
+    /// How many more connections may be leased.
+    leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
 }
@@ -54,15 +59,17 @@ pub(crate) struct Routes {
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
+        let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
             places: Places::new(config.address_map.clone()),
             config,
+            leases,
+            counters: Arc::default(),
             routes: ArcSwap::from_pointee(routes),
             nodes: Mutex::default(),
             bells: Bells::default(),
             witnesses: Mutex::default(),
             doubts: AtomicU32::new(0),
-            refreshes: AtomicU64::new(0),
             rounds: watch::Sender::new(0),
         }
     }
@@ -85,7 +92,7 @@ impl Cluster {
                     node.relocate(place);
                     node
                 }
-                None => Arc::new(Node::new(addr.clone(), place, self.config.clone())),
+                None => self.new_node(addr, place),
             };
             kept.insert(addr.clone(), node.clone());
             Some(node)
@@ -113,7 +120,12 @@ impl Cluster {
 
     /// Whoever is at this address, over a new connection.
     pub(crate) fn stranger(&self, addr: &NodeAddr) -> Arc<Node> {
-        Arc::new(Node::new(addr.clone(), self.places.of_seed(addr), self.config.clone()))
+        self.new_node(addr, self.places.of_seed(addr))
+    }
+
+    fn new_node(&self, addr: &NodeAddr, place: Place) -> Arc<Node> {
+        let (leases, counters) = (self.leases.clone(), self.counters.clone());
+        Arc::new(Node::new(addr.clone(), place, self.config.clone(), leases, counters))
     }
 
     /// Takes in what a MOVED said of one slot, and asks for the rest.
@@ -147,10 +159,6 @@ impl Cluster {
 
     pub(crate) fn take_witnesses(&self) -> Vec<NodeAddr> {
         std::mem::take(&mut *self.witnesses.lock())
-    }
-
-    pub(crate) fn count_refresh(&self) {
-        self.refreshes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many views in a row were refused.
@@ -199,6 +207,30 @@ impl Routes {
         self.nodes.get(self.table.owner(slot)?.index())?.as_ref()
     }
 
+    /// The node that is to answer a read, unless that is the owner.
+    pub(crate) fn reader(
+        &self,
+        slot: Slot,
+        from: ReadFrom,
+        zone: Option<&str>,
+    ) -> Option<&Arc<Node>> {
+        let replicas = || self.table.replicas(slot).filter(|node| is_well(node));
+        let near = |node: &Known| zone.is_some() && node.info().zone.as_deref() == zone;
+        let is_near = |node: &&Known| near(node);
+        let chosen = match from {
+            ReadFrom::Primary => None,
+            ReadFrom::PreferReplica => any_of(replicas()),
+            ReadFrom::Any => {
+                let replicas_count = replicas().count();
+                replicas().nth(fastrand::usize(..=replicas_count))
+            }
+            ReadFrom::SameZone if replicas().any(near) => any_of(replicas().filter(is_near)),
+            ReadFrom::SameZone if self.table.owner(slot).is_some_and(near) => None,
+            ReadFrom::SameZone => any_of(replicas()),
+        };
+        self.nodes.get(chosen?.index())?.as_ref()
+    }
+
     /// The node at an address, if the table knows it.
     pub(crate) fn node_at(&self, addr: &NodeAddr) -> Option<&Arc<Node>> {
         self.nodes.get(self.table.node_at(addr)?.index())?.as_ref()
@@ -215,8 +247,30 @@ impl Routes {
         nodes.filter_map(|(known, node)| Some((known.info(), node.as_ref()?)))
     }
 
+    /// So many nodes in a random order, each at most once.
+    pub(crate) fn drawn(&self, count: usize) -> Vec<(&NodeInfo, &Arc<Node>)> {
+        let known = self.table.nodes();
+        let mut places: Vec<usize> = if known.len() <= count {
+            (0..known.len()).collect()
+        } else {
+            (0..count).map(|_| fastrand::usize(..known.len())).collect()
+        };
+        fastrand::shuffle(&mut places);
+        let node = |at: usize| Some((known[at].info(), self.nodes.get(at)?.as_ref()?));
+        places.into_iter().filter_map(node).collect()
+    }
+
     /// All nodes.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.nodes.iter().flatten()
     }
+}
+
+fn is_well(node: &Known) -> bool {
+    node.addr().is_some() && node.info().health == Health::Online
+}
+
+fn any_of<'r>(mut nodes: impl Iterator<Item = &'r Known> + Clone) -> Option<&'r Known> {
+    let count = nodes.clone().count();
+    nodes.nth(fastrand::usize(..count.max(1)))
 }

@@ -59,6 +59,26 @@ pub enum Error {
         /// Which limit was hit.
         source: PipelineFull,
     },
+    /// As many connections as may be are leased, and none came back in time; the command was not
+    /// sent.
+    #[error("all {leases_max} connections that may be leased are in use (Limits::leases_max)")]
+    AllLeased {
+        /// How many that is.
+        leases_max: usize,
+    },
+    /// A connection of the caller's own is lost, and all that it stood for, such as watched keys. The
+    /// command was not executed.
+    #[error("the command was not executed: the caller's own connection to {node} is lost")]
+    Aborted {
+        /// The node at the other end.
+        node: NodeAddr,
+    },
+    /// A node turned a command of a pipeline away and ran a later one that has a key in common with
+    /// it, because their slot moved in between. Sent now, it would run in the wrong order.
+    #[error(
+        "the command was not executed: a later one of the pipeline overtook it while its slot moved"
+    )]
+    Overtaken,
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
@@ -104,7 +124,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Io(#[from] std::io::Error),
     /// It took too long.
-    #[error("no connection within {0:?}")]
+    #[error("no answer within {0:?}")]
     Slow(Duration),
     /// The node did not accept us.
     #[error(transparent)]
@@ -115,6 +135,19 @@ pub enum ConnectError {
     /// The node closed the connection.
     #[error("the node closed the connection")]
     Closed,
+    /// The node closed the connection before it had answered the first words.
+    #[error(
+        "the node closed the connection before it answered: if it speaks TLS at this port, use \
+         rediss://, or `Config::with_tls`"
+    )]
+    ClosedEarly,
+    /// The node speaks TLS, and we do not.
+    #[error("the node speaks TLS at this port: use rediss://, or `Config::with_tls`")]
+    WantsTls,
+    /// TLS failed.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::TlsError),
     /// Nodes are reached by their ids ([`AddressMap::ByNodeId`](crate::AddressMap::ByNodeId)), and
     /// no seed has this one.
     #[error(
@@ -149,9 +182,13 @@ impl Error {
             Self::GaveUp(reason) | Self::Unreachable { reason, .. } => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
             Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
-            Self::Overloaded { .. } | Self::Refused(_) | Self::NoSeed { .. } | Self::Url(_) => {
-                Delivery::NotSent
-            }
+            Self::Overloaded { .. }
+            | Self::AllLeased { .. }
+            | Self::Aborted { .. }
+            | Self::Overtaken
+            | Self::Refused(_)
+            | Self::NoSeed { .. }
+            | Self::Url(_) => Delivery::NotSent,
         }
     }
 

@@ -24,14 +24,26 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod dedicated;
+mod dispatch;
 mod error;
 mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod pipeline;
 mod places;
 mod refresh;
+mod request;
+mod state;
+mod stats;
+mod stream;
+mod terms;
+#[cfg(feature = "tls")]
+mod tls;
+mod transaction;
 mod view;
+mod watch;
 
 pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
@@ -41,10 +53,19 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use pipeline::Pipeline;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health,
-    NodeAddr, NodeId, NodeInfo, Protocol, Secret, Shard, Slot, SlotRange, Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
+    NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
+    Topology, Value,
 };
+pub use stats::{Event, NodeStats, Stats};
+pub use terms::ReadFrom;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
+pub use transaction::Transaction;
+pub use watch::Watch;

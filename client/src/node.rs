@@ -1,22 +1,23 @@
-//! A node: its address, and the connection to it while there is one.
+//! A node: its address, and the connections to it while there are any.
+
+mod lease;
+mod link;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+pub(crate) use lease::Lease;
+use link::Link;
 use parking_lot::Mutex;
-use slotway_protocol::{CommandBuf, Negotiated, NodeAddr, NodeId, ReplyLimits, Value};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
-use tracing::{debug, info};
+use slotway_protocol::{Access, CommandBuf, Negotiated, NodeAddr, NodeId, ReplyLimits, Value};
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
     connect::connect,
-    connection::{Call, Connection, Ended, Manner, NotTaken},
+    connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
     places::Place,
+    stats::{Counters, NodeStats},
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -26,19 +27,15 @@ pub(crate) struct Node {
     addr: NodeAddr,
     place: Mutex<Place>,
     config: Arc<Config>,
-    ready: ArcSwapOption<Connection>,
-    dial: watch::Sender<Dial>,
-}
-
-/// How the last attempt to connect stands.
-#[derive(Clone, Debug)]
-enum Dial {
-    /// There was none, or it succeeded.
-    Idle,
-    /// It goes on.
-    Busy { failures: u32 },
-    /// It failed. The next may begin when this time has come.
-    Failed { failures: u32, error: Arc<ConnectError>, until: Instant },
+    /// The connection that all calls share.
+    shared: Link,
+    /// The one that reads go over while the node is a replica.
+    reading: Link,
+    /// Connections that were leased and are in order.
+    idle: Mutex<Vec<Connection>>,
+    /// How many more connections may be leased, of all nodes together.
+    leases: Arc<Semaphore>,
+    counters: Arc<Counters>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -50,17 +47,32 @@ pub(crate) enum NotSent {
     Late,
     /// It has as much to do as it may.
     Full(slotway_protocol::PipelineFull),
+    /// As many connections are leased as may be.
+    AllLeased,
 }
 
 impl Node {
-    pub(crate) fn new(addr: NodeAddr, place: Place, config: Arc<Config>) -> Self {
+    pub(crate) fn new(
+        addr: NodeAddr,
+        place: Place,
+        config: Arc<Config>,
+        leases: Arc<Semaphore>,
+        counters: Arc<Counters>,
+    ) -> Self {
         Self {
             addr,
             place: Mutex::new(place),
             config,
-            ready: ArcSwapOption::empty(),
-            dial: watch::Sender::new(Dial::Idle),
+            shared: Link::new(Access::ReadWrite),
+            reading: Link::new(Access::ReadOnly),
+            idle: Mutex::default(),
+            leases,
+            counters,
         }
+    }
+
+    pub(crate) fn addr(&self) -> &NodeAddr {
+        &self.addr
     }
 
     /// Where it is reached.
@@ -80,77 +92,14 @@ impl Node {
 
     /// Whether the last attempt to connect failed.
     pub(crate) fn is_failing(&self) -> bool {
-        matches!(*self.dial.borrow(), Dial::Failed { .. })
+        self.shared.is_failing()
     }
 
-    pub(crate) fn addr(&self) -> &NodeAddr {
-        &self.addr
-    }
-
-    /// Puts an encoded command in line, connecting first if that is needed.
-    pub(crate) async fn send(
-        self: &Arc<Self>,
-        command: &[u8],
-        manner: Manner,
-        deadline: Instant,
-    ) -> Result<Call, NotSent> {
-        loop {
-            let taken = match &*self.ready.load() {
-                Some(connection) => connection.send(command, manner, deadline),
-                None => Err(NotTaken::Closed),
-            };
-            match taken {
-                Ok(call) => return Ok(call),
-                Err(NotTaken::Full(full)) => return Err(NotSent::Full(full)),
-                Err(NotTaken::Closed) => self.connected(deadline).await?,
-            }
-        }
-    }
-
-    /// Lets go of the connection, so that the next command goes over a new one.
-    pub(crate) fn disconnect(&self) {
-        self.ready.store(None);
-    }
-
-    /// Waits until there is a connection; many may wait for the same one.
-    async fn connected(self: &Arc<Self>, deadline: Instant) -> Result<(), NotSent> {
-        let mut dial = self.dial.subscribe();
-        if self.begin() {
-            tokio::spawn(self.clone().dial());
-        }
-        let ended = dial.wait_for(|dial| !matches!(dial, Dial::Busy { .. }));
-        match timeout_at(deadline, ended).await {
-            Err(_) => Err(NotSent::Late),
-            Ok(Ok(dial)) => match &*dial {
-                Dial::Failed { error, .. } => Err(NotSent::Unreachable(error.clone())),
-                Dial::Idle | Dial::Busy { .. } => Ok(()),
-            },
-            Ok(Err(_)) => Err(NotSent::Unreachable(Arc::new(ConnectError::Closed))),
-        }
-    }
-
-    /// Whether this caller is the one to dial: nobody does, nobody has, and it is not too soon.
-    fn begin(&self) -> bool {
-        self.dial.send_if_modified(|dial| {
-            let failures = match dial {
-                Dial::Busy { .. } => return false,
-                Dial::Failed { until, .. } if Instant::now() < *until => return false,
-                Dial::Failed { failures, .. } => *failures,
-                Dial::Idle => 0,
-            };
-            if self.ready.load().as_ref().is_some_and(|connection| !connection.is_closed()) {
-                return false;
-            }
-            *dial = Dial::Busy { failures };
-            true
-        })
-    }
-
-    /// A connection of its own to this node.
-    pub(crate) async fn connect_anew(&self) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+    /// A new connection to it, from nobody yet.
+    async fn dial(&self, access: Access) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
         let Place { at, id } = self.place();
         let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
-        let (connection, negotiated) = connect(&at, &self.config).await?;
+        let (connection, negotiated) = connect(&self.addr, &at, &self.config, access).await?;
         if let Some(expected) = id {
             let found = node_id(&connection, &self.config).await?;
             if found != expected {
@@ -160,27 +109,72 @@ impl Node {
         Ok((connection, negotiated))
     }
 
-    async fn dial(self: Arc<Self>) {
-        let result = self.connect_anew().await;
-        self.dial.send_modify(|dial| {
-            let failures = match dial {
-                Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,
-                Dial::Idle => 0,
+    /// How it is talked to.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Puts a unit in line, connecting first if that is needed.
+    pub(crate) async fn send<'a>(
+        self: &Arc<Self>,
+        unit: impl Into<Unit<'a>>,
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<Call, NotSent> {
+        let unit = unit.into();
+        loop {
+            let taken = match &*self.link(manner).ready() {
+                Some(connection) => connection.send(unit, manner, deadline),
+                None => Err(NotTaken::Closed),
             };
-            *dial = match result {
-                Ok((connection, negotiated)) => {
-                    info!(node = %self.addr, version = negotiated.version, "connected");
-                    self.ready.store(Some(Arc::new(connection)));
-                    Dial::Idle
-                }
-                Err(error) => {
-                    debug!(node = %self.addr, %error, "not connected");
-                    let wait = self.config.limits.backoff.delay(failures, fastrand::u64(..));
-                    let failures = failures.saturating_add(1);
-                    Dial::Failed { failures, error, until: Instant::now() + wait }
-                }
-            };
-        });
+            match taken {
+                Ok(call) => return Ok(call),
+                Err(NotTaken::Full(full)) => return Err(NotSent::Full(full)),
+                Err(NotTaken::Closed) => link::connected(self, manner, deadline).await?,
+            }
+        }
+    }
+
+    /// The connection that all calls share, made first if that is needed.
+    pub(crate) async fn connection(
+        self: &Arc<Self>,
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<Arc<Connection>, NotSent> {
+        loop {
+            if let Some(connection) = &*self.link(manner).ready()
+                && !connection.is_closed()
+            {
+                return Ok(connection.clone());
+            }
+            link::connected(self, manner, deadline).await?;
+        }
+    }
+
+    /// Lets go of the connections, so that the next command goes over a new one.
+    pub(crate) fn disconnect(&self) {
+        self.shared.disconnect();
+        self.reading.disconnect();
+        self.idle.lock().clear();
+    }
+
+    /// How its shared connections are.
+    pub(crate) fn stats(&self) -> NodeStats {
+        let (shared, reading) = (self.shared.load(), self.reading.load());
+        NodeStats {
+            addr: self.addr.clone(),
+            connected: shared.open || reading.open,
+            commands: shared.commands + reading.commands,
+            in_flight: shared.in_flight + reading.in_flight,
+            unsent_bytes: shared.unsent_bytes + reading.unsent_bytes,
+        }
+    }
+
+    fn link(&self, manner: Manner) -> &Link {
+        match manner {
+            Manner::Plain | Manner::Asking => &self.shared,
+            Manner::Reading => &self.reading,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use slotway_protocol::{Health, NodeAddr, NodeId, Topology};
+use slotway_protocol::{NodeAddr, NodeId, Topology};
 use tokio::{
     sync::Notify,
     task::spawn_blocking,
@@ -18,6 +18,7 @@ use crate::{
     Limits,
     cluster::Cluster,
     node::Node,
+    stats::Event,
     view::{Answer, id_of},
 };
 
@@ -26,6 +27,9 @@ pub(crate) const WITNESSES_MAX: usize = 3;
 
 /// So many nodes are asked at a time beside those: one of them may be behind.
 const ASKED: usize = 3;
+
+/// Those are the ones that seem well of so many that were drawn.
+const DRAWN: usize = 12;
 
 /// So many are asked when what they say has been refused again and again.
 const ASKED_IN_DOUBT: usize = 64;
@@ -82,6 +86,7 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
         bells.rung(last, &limits).await;
         let Some(strong) = cluster.upgrade() else { return };
         last = Instant::now();
+        strong.counters.count(Event::Refresh);
         refresh(&strong).await;
         strong.end_round();
         let due = seeds_asked.is_none_or(|asked| last >= asked + SEEDS_ASKED_EVERY);
@@ -109,7 +114,6 @@ pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     let taker = cluster.clone();
     // Reading takes milliseconds where there are a thousand nodes: calls go on meanwhile.
     let taken = spawn_blocking(move || take_in(&taker, &heard, all)).await;
-    cluster.count_refresh();
     if taken.is_err() {
         warn!("a view of the cluster could not be read");
     }
@@ -171,29 +175,34 @@ async fn who_is(cluster: &Cluster, seed: &NodeAddr) -> Option<(NodeAddr, NodeId)
 fn choose(cluster: &Cluster) -> Vec<Arc<Node>> {
     let routes = cluster.routes();
     let mut asked: Vec<Arc<Node>> = Vec::new();
-    let leaving = routes.table.topology().moves.iter().map(|step| step.from);
+    let leaving = routes.table.topology().moves.iter().take(WITNESSES_MAX).map(|step| step.from);
     let leaving = leaving.filter_map(|id| routes.table.node_with_id(id)?.addr());
     let witnesses = cluster.take_witnesses();
     for witness in witnesses.iter().chain(leaving).filter_map(|addr| routes.node_at(addr)) {
-        if asked.len() < WITNESSES_MAX && !asked.iter().any(|asked| Arc::ptr_eq(asked, witness)) {
+        if asked.len() < WITNESSES_MAX && !is_among(witness, &asked) {
             asked.push(witness.clone());
         }
     }
-    let mut others: Vec<(bool, Health, u64, &Arc<Node>)> = routes
-        .described()
-        .map(|(info, node)| (node.is_failing(), info.health, fastrand::u64(..), node))
-        .collect();
-    others.sort_unstable_by_key(|(failing, health, random, _)| (*failing, *health, *random));
-    let count = if cluster.doubts() >= DOUBTS { ASKED_IN_DOUBT } else { ASKED };
-    for (_, _, _, node) in others.into_iter().take(count) {
-        if !asked.iter().any(|asked| Arc::ptr_eq(asked, node)) {
+    let in_doubt = cluster.doubts() >= DOUBTS;
+    let (count, drawn) = if in_doubt { (ASKED_IN_DOUBT, ASKED_IN_DOUBT) } else { (ASKED, DRAWN) };
+    let mut others = routes.drawn(drawn);
+    // Those that were drawn are in no order, and stay so where they are equally well.
+    others.sort_by_key(|(info, node)| (node.is_failing(), info.health));
+    let mut left = count;
+    for (_, node) in others {
+        if left > 0 && !is_among(node, &asked) {
             asked.push(node.clone());
+            left -= 1;
         }
     }
     let seeds = &cluster.config.seeds;
     let seed = seeds.get(fastrand::usize(..seeds.len().max(1))).map(|addr| cluster.seed(addr));
-    asked.extend(seed.filter(|seed| !asked.iter().any(|asked| Arc::ptr_eq(asked, seed))));
+    asked.extend(seed.filter(|seed| !is_among(seed, &asked)));
     asked
+}
+
+fn is_among(node: &Arc<Node>, nodes: &[Arc<Node>]) -> bool {
+    nodes.iter().any(|other| Arc::ptr_eq(other, node))
 }
 
 /// Somewhere between this and half as much again, so that many clients do not ask at once.

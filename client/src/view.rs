@@ -1,10 +1,10 @@
 //! Asks a node what the cluster looks like, and which node it is.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{
-    CommandBuf, NodeAddr, NodeId, NodeInfo, Origin, Shard, SlotRange, Topology, Transport, Value,
+    CommandBuf, NodeAddr, NodeId, NodeInfo, Origin, Shard, SlotRange, Topology, Value,
 };
 use tokio::{task::spawn_blocking, time::Instant};
 
@@ -17,7 +17,7 @@ use crate::{
 /// What a node says of the cluster, unread: that takes a while where there are many nodes.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    by: NodeAddr,
+    by: Origin,
     /// To CLUSTER NODES, which alone tells epochs and slots on their way.
     nodes: Bytes,
     /// To CLUSTER SHARDS, which alone tells what the nodes want to be called.
@@ -30,7 +30,9 @@ impl Answer {
         let nodes = ask(node, &["CLUSTER", "NODES"], deadline);
         let shards = ask(node, &["CLUSTER", "SHARDS"], deadline);
         let (nodes, shards) = futures_util::future::try_join(nodes, shards).await?;
-        Ok(Self { by: node.addr().announced(), nodes, shards })
+        let addr = node.addr().announced();
+        let by = Origin { addr, transport: node.config().transport() };
+        Ok(Self { by, nodes, shards })
     }
 
     /// The view in it.
@@ -38,12 +40,11 @@ impl Answer {
         let nodes = decode(&self.nodes)?;
         // A standalone server says so in these words, and serves all slots itself.
         if nodes.as_error() == Some(b"ERR This instance has cluster support disabled") {
-            return Ok(standalone(&self.by));
+            return Ok(standalone(&self.by.addr));
         }
-        let origin = Origin { addr: self.by.clone(), transport: Transport::Plain };
-        let view = Topology::from_nodes(&nodes, &origin)?;
+        let view = Topology::from_nodes(&nodes, &self.by)?;
         // Servers before 7.0 do not know CLUSTER SHARDS.
-        let shards = decode(&self.shards).map(|shards| Topology::from_shards(&shards, &origin));
+        let shards = decode(&self.shards).map(|shards| Topology::from_shards(&shards, &self.by));
         Ok(match shards {
             Ok(Ok(shards)) => view.called_as_in(&shards),
             Ok(Err(_)) | Err(_) => view,
@@ -86,11 +87,12 @@ async fn ask(
     deadline: Instant,
 ) -> Result<Bytes, Arc<ConnectError>> {
     let command = CommandBuf::new(words).map_err(|_| ConnectError::Closed)?;
-    let late = || Arc::new(ConnectError::Slow(Duration::from_secs(0)));
+    let started = Instant::now();
+    let late = || Arc::new(ConnectError::Slow(started.elapsed()));
     let call = node.send(command.as_command().bytes(), Manner::Plain, deadline).await;
     let call = call.map_err(|error| match error {
         NotSent::Unreachable(error) => error,
-        NotSent::Late | NotSent::Full(_) => late(),
+        NotSent::Late | NotSent::Full(_) | NotSent::AllLeased => late(),
     })?;
     match call.await {
         Ended::Reply(frame) => Ok(frame),

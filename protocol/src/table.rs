@@ -160,7 +160,7 @@ impl SlotTable {
     }
 
     /// The nodes that hold a slot beside its owner.
-    pub fn replicas(&self, slot: Slot) -> impl Iterator<Item = &Node> {
+    pub fn replicas(&self, slot: Slot) -> impl Iterator<Item = &Node> + Clone {
         let owner = self.owner(slot);
         let first = owner.map_or(&[][..], |owner| self.shard_of(owner));
         first.iter().filter(move |node| Some(node.index) != owner.map(|owner| owner.index))

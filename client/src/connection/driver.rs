@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use slotway_protocol::{Answered, ReplyKind, ReplyScan, ReplyScanner};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    task::yield_now,
     time::{Instant, Sleep, sleep},
 };
 use tracing::debug;
@@ -21,11 +22,9 @@ use crate::Limits;
 
 /// How often it is looked for calls whose time is up.
 const TICK: Duration = Duration::from_millis(10);
-/// Room for one read.
-const READ: usize = 32 << 10;
-/// So much is read at a time while others may wait for the same thread: a node of a large cluster
+/// Room for one read. When it is full, it is the turn of other connections: a node of a large cluster
 /// describes it in a megabyte.
-const TURN: usize = 64 << 10;
+const READ: usize = 32 << 10;
 /// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
 const COPIED_MAX: usize = 1 << 10;
 /// A write buffer above this is not kept when it has been written.
@@ -125,24 +124,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads until the socket has nothing more, or it is the turn of other connections.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let mut turn = TURN;
         loop {
-            if turn == 0 {
-                cx.waker().wake_by_ref();
-                return Ok(());
-            }
             self.read.reserve(READ);
-            let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
+            let mut room = (&mut self.read).limit(READ);
+            let count = match pin!(self.stream.read_buf(&mut room)).poll(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(count) => count?,
             };
             if count == 0 {
                 return Err(End::Eof);
             }
-            turn = turn.saturating_sub(count);
             let scanned = self.cut_replies();
             self.deliver()?;
             scanned?;
+            if count == READ {
+                // It asks to be woken once the runtime has looked at all sockets.
+                let _ = pin!(yield_now()).poll(cx);
+                return Ok(());
+            }
         }
     }
 
@@ -168,9 +167,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         for reply in self.replies.drain(..) {
             match state.pipeline.answer() {
                 Ok(Answered::Last(place)) => {
-                    self.wakers.extend(state.calls.end(place, Ended::Reply(reply)));
+                    self.wakers.extend(state.calls.answer(place, reply));
                 }
-                Ok(Answered::Part { .. } | Answered::Dropped) => {}
+                Ok(Answered::Part { unit, .. }) => {
+                    if let Some(&mut place) = state.pipeline.ticket(unit) {
+                        state.calls.note(place, reply);
+                    }
+                }
+                Ok(Answered::Dropped) => {}
                 Err(error) => {
                     unexpected = Some(error);
                     break;
@@ -207,8 +211,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Says who is to be woken for the next command, unless one has come meanwhile.
     fn rest(&self, cx: &Context<'_>) -> Result<(), End> {
         let mut state = self.shared.state.lock();
-        if state.life == Life::Closing && state.pipeline.is_empty() {
-            return Err(End::Idle);
+        match state.life {
+            Life::Closing if state.pipeline.is_empty() => return Err(End::Idle),
+            Life::Aborting | Life::Closed => return Err(End::Idle),
+            Life::Closing | Life::Open => {}
         }
         if state.unsent.is_empty() {
             state.driver = Some(cx.waker().clone());
