@@ -17,10 +17,11 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Config, ReadFrom,
-    node::Node,
+    node::{Common, Node},
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
     stats::Counters,
+    subscribe::Hub,
 };
 
 /// Calls look at routes for less than a microsecond.
@@ -46,6 +47,8 @@ pub(crate) struct Cluster {
     leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// What is listened to.
+    pub(crate) hub: Hub,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -63,14 +66,15 @@ impl Cluster {
         Self {
             places: Places::new(config.address_map.clone()),
             config,
-            leases,
-            counters: Arc::default(),
             routes: ArcSwap::from_pointee(routes),
             nodes: Mutex::default(),
             bells: Bells::default(),
             witnesses: Mutex::default(),
             doubts: AtomicU32::new(0),
+            counters: Arc::default(),
+            leases,
             rounds: watch::Sender::new(0),
+            hub: Hub::default(),
         }
     }
 
@@ -124,8 +128,17 @@ impl Cluster {
     }
 
     fn new_node(&self, addr: &NodeAddr, place: Place) -> Arc<Node> {
-        let (leases, counters) = (self.leases.clone(), self.counters.clone());
-        Arc::new(Node::new(addr.clone(), place, self.config.clone(), leases, counters))
+        let common = Common {
+            config: self.config.clone(),
+            leases: self.leases.clone(),
+            counters: self.counters.clone(),
+        };
+        Arc::new(Node::new(addr.clone(), place, common))
+    }
+
+    /// All nodes that may have connections.
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.lock().values().cloned().collect()
     }
 
     /// Takes in what a MOVED said of one slot, and asks for the rest.

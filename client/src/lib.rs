@@ -24,6 +24,7 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod credentials;
 mod dedicated;
 mod dispatch;
 mod error;
@@ -38,6 +39,8 @@ mod request;
 mod state;
 mod stats;
 mod stream;
+mod subscribe;
+mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
 mod tls;
@@ -53,6 +56,7 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use credentials::CredentialsProvider;
 pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
@@ -63,7 +67,8 @@ pub use slotway_protocol::{
     NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
     Topology, Value,
 };
-pub use stats::{Event, NodeStats, Stats};
+pub use stats::{Counted, NodeStats, Stats};
+pub use subscribe::{Event, Message, Subscription};
 pub use terms::ReadFrom;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -13,11 +13,12 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
-    connect::connect,
+    connect::{connect, open},
     connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
     places::Place,
     stats::{Counters, NodeStats},
+    stream::Stream,
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -26,16 +27,22 @@ use crate::{
 pub(crate) struct Node {
     addr: NodeAddr,
     place: Mutex<Place>,
-    config: Arc<Config>,
+    common: Common,
     /// The connection that all calls share.
     shared: Link,
     /// The one that reads go over while the node is a replica.
     reading: Link,
     /// Connections that were leased and are in order.
     idle: Mutex<Vec<Connection>>,
+}
+
+/// What the nodes of a client share.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) config: Arc<Config>,
     /// How many more connections may be leased, of all nodes together.
-    leases: Arc<Semaphore>,
-    counters: Arc<Counters>,
+    pub(crate) leases: Arc<Semaphore>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -52,27 +59,15 @@ pub(crate) enum NotSent {
 }
 
 impl Node {
-    pub(crate) fn new(
-        addr: NodeAddr,
-        place: Place,
-        config: Arc<Config>,
-        leases: Arc<Semaphore>,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(crate) fn new(addr: NodeAddr, place: Place, common: Common) -> Self {
         Self {
             addr,
             place: Mutex::new(place),
-            config,
+            common,
             shared: Link::new(Access::ReadWrite),
             reading: Link::new(Access::ReadOnly),
             idle: Mutex::default(),
-            leases,
-            counters,
         }
-    }
-
-    pub(crate) fn addr(&self) -> &NodeAddr {
-        &self.addr
     }
 
     /// Where it is reached.
@@ -95,23 +90,13 @@ impl Node {
         self.shared.is_failing()
     }
 
-    /// A new connection to it, from nobody yet.
-    async fn dial(&self, access: Access) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
-        let Place { at, id } = self.place();
-        let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
-        let (connection, negotiated) = connect(&self.addr, &at, &self.config, access).await?;
-        if let Some(expected) = id {
-            let found = node_id(&connection, &self.config).await?;
-            if found != expected {
-                return Err(Arc::new(ConnectError::OtherNode { at, expected, found }));
-            }
-        }
-        Ok((connection, negotiated))
+    pub(crate) fn addr(&self) -> &NodeAddr {
+        &self.addr
     }
 
     /// How it is talked to.
     pub(crate) fn config(&self) -> &Config {
-        &self.config
+        &self.common.config
     }
 
     /// Puts a unit in line, connecting first if that is needed.
@@ -151,6 +136,13 @@ impl Node {
         }
     }
 
+    /// The shared connections that there are, as soon as none is being made. Those that wait to be
+    /// leased are let go.
+    pub(crate) async fn settled(&self) -> impl Iterator<Item = Arc<Connection>> {
+        self.idle.lock().clear();
+        [self.shared.settled().await, self.reading.settled().await].into_iter().flatten()
+    }
+
     /// Lets go of the connections, so that the next command goes over a new one.
     pub(crate) fn disconnect(&self) {
         self.shared.disconnect();
@@ -168,6 +160,35 @@ impl Node {
             in_flight: shared.in_flight + reading.in_flight,
             unsent_bytes: shared.unsent_bytes + reading.unsent_bytes,
         }
+    }
+
+    /// A connection of its own to this node.
+    async fn connect_anew(
+        &self,
+        access: Access,
+    ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
+        let config = self.config();
+        let (connection, negotiated) = connect(&self.addr, &at, config, access).await?;
+        if let Some(expected) = id {
+            let found = node_id(&connection, config).await?;
+            if found != expected {
+                return Err(Arc::new(ConnectError::OtherNode { at, expected, found }));
+            }
+        }
+        Ok((connection, negotiated))
+    }
+
+    /// A stream to this node that is ready for the first command, for those who read it themselves.
+    pub(crate) async fn open_stream(&self) -> Result<(Stream, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        if id.is_some() {
+            // That it is the right node is found out on a connection that understands replies.
+            self.connect_anew(Access::ReadWrite).await?;
+        }
+        let at = at.ok_or_else(|| ConnectError::NoSeedIs(id))?;
+        Ok(open(&self.addr, &at, self.config(), Access::ReadWrite).await?)
     }
 
     fn link(&self, manner: Manner) -> &Link {

@@ -18,7 +18,7 @@ use crate::{
     Limits,
     cluster::Cluster,
     node::Node,
-    stats::Event,
+    stats::Counted,
     view::{Answer, id_of},
 };
 
@@ -86,7 +86,6 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
         bells.rung(last, &limits).await;
         let Some(strong) = cluster.upgrade() else { return };
         last = Instant::now();
-        strong.counters.count(Event::Refresh);
         refresh(&strong).await;
         strong.end_round();
         let due = seeds_asked.is_none_or(|asked| last >= asked + SEEDS_ASKED_EVERY);
@@ -114,6 +113,7 @@ pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     let taker = cluster.clone();
     // Reading takes milliseconds where there are a thousand nodes: calls go on meanwhile.
     let taken = spawn_blocking(move || take_in(&taker, &heard, all)).await;
+    cluster.counters.count(Counted::Refresh);
     if taken.is_err() {
         warn!("a view of the cluster could not be read");
     }

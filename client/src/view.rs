@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{
-    CommandBuf, NodeAddr, NodeId, NodeInfo, Origin, Shard, SlotRange, Topology, Value,
+    CommandBuf, NodeAddr, NodeId, NodeInfo, Origin, Shard, SlotRange, Topology, Transport, Value,
 };
 use tokio::{task::spawn_blocking, time::Instant};
 
@@ -17,7 +17,8 @@ use crate::{
 /// What a node says of the cluster, unread: that takes a while where there are many nodes.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    by: Origin,
+    by: NodeAddr,
+    transport: Transport,
     /// To CLUSTER NODES, which alone tells epochs and slots on their way.
     nodes: Bytes,
     /// To CLUSTER SHARDS, which alone tells what the nodes want to be called.
@@ -30,9 +31,8 @@ impl Answer {
         let nodes = ask(node, &["CLUSTER", "NODES"], deadline);
         let shards = ask(node, &["CLUSTER", "SHARDS"], deadline);
         let (nodes, shards) = futures_util::future::try_join(nodes, shards).await?;
-        let addr = node.addr().announced();
-        let by = Origin { addr, transport: node.config().transport() };
-        Ok(Self { by, nodes, shards })
+        let (by, transport) = (node.addr().announced(), node.config().transport());
+        Ok(Self { by, transport, nodes, shards })
     }
 
     /// The view in it.
@@ -40,11 +40,12 @@ impl Answer {
         let nodes = decode(&self.nodes)?;
         // A standalone server says so in these words, and serves all slots itself.
         if nodes.as_error() == Some(b"ERR This instance has cluster support disabled") {
-            return Ok(standalone(&self.by.addr));
+            return Ok(standalone(&self.by));
         }
-        let view = Topology::from_nodes(&nodes, &self.by)?;
+        let origin = Origin { addr: self.by.clone(), transport: self.transport };
+        let view = Topology::from_nodes(&nodes, &origin)?;
         // Servers before 7.0 do not know CLUSTER SHARDS.
-        let shards = decode(&self.shards).map(|shards| Topology::from_shards(&shards, &self.by));
+        let shards = decode(&self.shards).map(|shards| Topology::from_shards(&shards, &origin));
         Ok(match shards {
             Ok(Ok(shards)) => view.called_as_in(&shards),
             Ok(Err(_)) | Err(_) => view,

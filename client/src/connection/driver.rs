@@ -41,6 +41,8 @@ pub(super) struct Driver<S> {
     replies: Vec<Bytes>,
     wakers: Vec<Waker>,
     tick: Pin<Box<Sleep>>,
+    /// Whether the driver has stood back, so that calls to come leave in the same write.
+    stood_back: bool,
 }
 
 /// Why a connection ends.
@@ -70,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             replies: Vec::new(),
             wakers: Vec::new(),
             tick: Box::pin(sleep(TICK)),
+            stood_back: false,
         }
     }
 
@@ -80,6 +83,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes what there is, reads what there is, and looks at the clock.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.stand_back(cx) {
+            return Poll::Pending;
+        }
         let step = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
             self.poll_tick(cx);
             self.rest(cx)
@@ -88,6 +94,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(()) => Poll::Pending,
             Err(end) => Poll::Ready(end),
         }
+    }
+
+    /// Lets other tasks run before it writes, once: a task that sends wakes the driver to run next, and
+    /// each command would be a write of its own while others are about to send too. Who is alone does
+    /// not wait.
+    fn stand_back(&mut self, cx: &Context<'_>) -> bool {
+        if self.stood_back {
+            self.stood_back = false;
+            return false;
+        }
+        let state = self.shared.state.lock();
+        if state.unsent.is_empty() || state.calls.waiting() < 2 || self.written < self.writing.len()
+        {
+            return false;
+        }
+        drop(state);
+        self.stood_back = true;
+        cx.waker().wake_by_ref();
+        true
     }
 
     /// Writes until the socket takes no more, or nothing is left.
