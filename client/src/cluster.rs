@@ -105,7 +105,6 @@ impl Cluster {
         // Nodes that left are dropped, and close when nothing is owed to them.
         *known = kept;
         drop(known);
-        self.doubts.store(0, Ordering::Relaxed);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
         Ok(())
     }
@@ -177,6 +176,10 @@ impl Cluster {
     /// How many views in a row were refused.
     pub(crate) fn doubts(&self) -> u32 {
         self.doubts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn trust(&self) {
+        self.doubts.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn doubt(&self) {

@@ -1,16 +1,22 @@
 //! The one task that replaces the table.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
 use slotway_protocol::{NodeAddr, NodeId, Topology};
 use tokio::{
     sync::Notify,
     task::spawn_blocking,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tracing::{debug, warn};
 
@@ -37,6 +43,9 @@ const ASKED_IN_DOUBT: usize = 64;
 /// So many views are refused in a row before that.
 const DOUBTS: u32 = 3;
 
+/// So long the others may take when one node has answered.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// So many seeds are asked at a time who they are.
 const SEEDS_AT_A_TIME: usize = 16;
 
@@ -55,20 +64,18 @@ pub(crate) struct Bells {
 impl Bells {
     /// Waits until a view is needed, and may be asked for again after the last.
     async fn rung(&self, last: Instant, limits: &Limits) {
-        let outage = || async {
-            self.outage.notified().await;
-            sleep_until(last + jittered(limits.refresh_outage)).await;
-        };
+        // Nobody who rings is forgotten: a bell is heard out before anything else is waited for.
         tokio::select! {
-            () = outage() => {}
-            () = self.hint.notified() => {
-                tokio::select! {
-                    () = outage() => {}
-                    () = sleep_until(last + jittered(limits.refresh_min)) => {}
-                }
-            }
-            () = sleep_until(last + jittered(limits.refresh_max)) => {}
+            biased;
+            () = self.outage.notified() => {}
+            () = self.hint.notified() => tokio::select! {
+                biased;
+                () = self.outage.notified() => {}
+                () = sleep_until(last + jittered(limits.refresh_min)) => return,
+            },
+            () = sleep_until(last + jittered(limits.refresh_max)) => return,
         }
+        sleep_until(last + jittered(limits.refresh_outage)).await;
     }
 }
 
@@ -100,15 +107,7 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
 /// Asks some nodes for their views, and publishes the newest, if it is newer than what is known.
 pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     let asked = choose(cluster);
-    let deadline = Instant::now() + cluster.config.limits.connect_timeout;
-    let answers = join_all(asked.iter().map(|node| Answer::of(node, deadline))).await;
-    let mut heard = Vec::with_capacity(asked.len());
-    for (answer, node) in answers.into_iter().zip(&asked) {
-        match answer {
-            Ok(answer) => heard.push(answer),
-            Err(error) => debug!(node = %node.addr(), %error, "gave no view"),
-        }
-    }
+    let heard = hear(&asked, cluster.config.limits.connect_timeout).await;
     let all = heard.len() == asked.len();
     let taker = cluster.clone();
     // Reading takes milliseconds where there are a thousand nodes: calls go on meanwhile.
@@ -117,6 +116,26 @@ pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     if taken.is_err() {
         warn!("a view of the cluster could not be read");
     }
+}
+
+/// What nodes answer. When one has, the others have little time left: a frozen node must not hold up
+/// a view.
+async fn hear(asked: &[Arc<Node>], within: Duration) -> Vec<Answer> {
+    let deadline = Instant::now() + within;
+    let mut end = deadline;
+    let ask = async |node: &Arc<Node>| (Answer::of(node, deadline).await, node.addr().clone());
+    let mut answers: FuturesUnordered<_> = asked.iter().map(ask).collect();
+    let mut heard = Vec::with_capacity(asked.len());
+    while let Ok(Some((answer, node))) = timeout_at(end, answers.next()).await {
+        match answer {
+            Ok(answer) => {
+                end = end.min(Instant::now() + GRACE);
+                heard.push(answer);
+            }
+            Err(error) => debug!(%node, %error, "gave no view"),
+        }
+    }
+    heard
 }
 
 /// Publishes what nodes said together, if it is to be believed.
@@ -129,9 +148,15 @@ fn take_in(cluster: &Cluster, heard: &[Answer], all: bool) {
     drop(known);
     let in_doubt = cluster.doubts() >= DOUBTS && all;
     match view {
-        Ok(view) => publish(cluster, view),
+        Ok(view) => {
+            cluster.trust();
+            publish(cluster, view);
+        }
         // A cluster that was restored from a backup is at lower epochs than before.
-        Err(refused) if in_doubt => publish(cluster, refused),
+        Err(refused) if in_doubt => {
+            cluster.trust();
+            publish(cluster, refused);
+        }
         Err(_) => cluster.doubt(),
     }
 }
