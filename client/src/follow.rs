@@ -324,17 +324,39 @@ impl<'a> Journey<'a> {
                     return Ok(Next::Send(to));
                 }
                 Step::WaitForTopology { after, within, witness } => {
-                    sleep(after).await;
-                    let mut rounds = self.cluster.rounds();
-                    self.cluster.refresh_for(witness);
-                    // Either a view came, or the time is up: the decision is the same.
-                    let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                    if !self.owner_changes(after, witness.as_ref()).await {
+                        let mut rounds = self.cluster.rounds();
+                        self.cluster.refresh_for(witness);
+                        // Either a view came, or the time is up: the decision is the same.
+                        let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                    }
                     let routes = self.cluster.routes();
                     let now = self.now(&routes);
                     step = self.redirect.handle_topology(now);
                 }
             }
         }
+    }
+
+    /// Waits this long, or until another node is known to own the slot: whoever waits for a failover
+    /// goes on as soon as it is over. Whether that is so.
+    async fn owner_changes(&self, within: Duration, witness: Option<&NodeAddr>) -> bool {
+        if within.is_zero() {
+            return false;
+        }
+        let owner = || self.owner(&self.cluster.routes()).map(|node| node.addr().clone());
+        let (Route::Slot(_), before) = (&self.route, owner()) else {
+            sleep(within).await;
+            return false;
+        };
+        let mut rounds = self.cluster.rounds();
+        let changes = async {
+            while owner() == before {
+                self.cluster.refresh_for(witness.cloned());
+                let _ = rounds.changed().await;
+            }
+        };
+        timeout(within, changes).await.is_ok()
     }
 
     fn learn(&self, to: &Target, learn: Learn) {

@@ -32,10 +32,14 @@ mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod node_client;
 mod pipeline;
 mod places;
 mod refresh;
 mod request;
+mod scan;
+#[cfg(feature = "tower")]
+mod service;
 mod state;
 mod stats;
 mod stream;
@@ -61,7 +65,11 @@ pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
+#[cfg(feature = "tower")]
+pub use service::ResponseFuture;
 pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
     NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
