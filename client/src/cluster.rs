@@ -63,9 +63,9 @@ pub(crate) struct Routes {
 
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
-        let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         let cache = config.cache;
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
+        let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
             places: Places::new(config.address_map.clone()),
             config,
@@ -109,7 +109,6 @@ impl Cluster {
         // Nodes that left are dropped, and close when nothing is owed to them.
         *known = kept;
         drop(known);
-        self.doubts.store(0, Ordering::Relaxed);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
         self.check_cache();
         Ok(())
@@ -193,6 +192,10 @@ impl Cluster {
         self.doubts.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn trust(&self) {
+        self.doubts.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn doubt(&self) {
         // It is only compared with a small number: only one task writes.
         self.doubts.store(self.doubts().saturating_add(1), Ordering::Relaxed);
@@ -272,6 +275,19 @@ impl Routes {
     pub(crate) fn described(&self) -> impl Iterator<Item = (&NodeInfo, &Arc<Node>)> {
         let nodes = self.table.nodes().iter().zip(&*self.nodes);
         nodes.filter_map(|(known, node)| Some((known.info(), node.as_ref()?)))
+    }
+
+    /// So many nodes in a random order, each at most once.
+    pub(crate) fn drawn(&self, count: usize) -> Vec<(&NodeInfo, &Arc<Node>)> {
+        let known = self.table.nodes();
+        let mut places: Vec<usize> = if known.len() <= count {
+            (0..known.len()).collect()
+        } else {
+            (0..count).map(|_| fastrand::usize(..known.len())).collect()
+        };
+        fastrand::shuffle(&mut places);
+        let node = |at: usize| Some((known[at].info(), self.nodes.get(at)?.as_ref()?));
+        places.into_iter().filter_map(node).collect()
     }
 
     /// All nodes.

@@ -1,16 +1,22 @@
 //! The one task that replaces the table.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use futures_util::future::join_all;
-use slotway_protocol::{Health, NodeAddr, NodeId, Topology};
+use futures_util::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
+use slotway_protocol::{NodeAddr, NodeId, Topology};
 use tokio::{
     sync::Notify,
     task::spawn_blocking,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tracing::{debug, warn};
 
@@ -28,11 +34,17 @@ pub(crate) const WITNESSES_MAX: usize = 3;
 /// So many nodes are asked at a time beside those: one of them may be behind.
 const ASKED: usize = 3;
 
+/// Those are the ones that seem well of so many that were drawn.
+const DRAWN: usize = 12;
+
 /// So many are asked when what they say has been refused again and again.
 const ASKED_IN_DOUBT: usize = 64;
 
 /// So many views are refused in a row before that.
 const DOUBTS: u32 = 3;
+
+/// So long the others may take when one node has answered.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// So many seeds are asked at a time who they are.
 const SEEDS_AT_A_TIME: usize = 16;
@@ -52,20 +64,18 @@ pub(crate) struct Bells {
 impl Bells {
     /// Waits until a view is needed, and may be asked for again after the last.
     async fn rung(&self, last: Instant, limits: &Limits) {
-        let outage = || async {
-            self.outage.notified().await;
-            sleep_until(last + jittered(limits.refresh_outage)).await;
-        };
+        // Nobody who rings is forgotten: a bell is heard out before anything else is waited for.
         tokio::select! {
-            () = outage() => {}
-            () = self.hint.notified() => {
-                tokio::select! {
-                    () = outage() => {}
-                    () = sleep_until(last + jittered(limits.refresh_min)) => {}
-                }
-            }
-            () = sleep_until(last + jittered(limits.refresh_max)) => {}
+            biased;
+            () = self.outage.notified() => {}
+            () = self.hint.notified() => tokio::select! {
+                biased;
+                () = self.outage.notified() => {}
+                () = sleep_until(last + jittered(limits.refresh_min)) => return,
+            },
+            () = sleep_until(last + jittered(limits.refresh_max)) => return,
         }
+        sleep_until(last + jittered(limits.refresh_outage)).await;
     }
 }
 
@@ -97,15 +107,7 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
 /// Asks some nodes for their views, and publishes the newest, if it is newer than what is known.
 pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     let asked = choose(cluster);
-    let deadline = Instant::now() + cluster.config.limits.connect_timeout;
-    let answers = join_all(asked.iter().map(|node| Answer::of(node, deadline))).await;
-    let mut heard = Vec::with_capacity(asked.len());
-    for (answer, node) in answers.into_iter().zip(&asked) {
-        match answer {
-            Ok(answer) => heard.push(answer),
-            Err(error) => debug!(node = %node.addr(), %error, "gave no view"),
-        }
-    }
+    let heard = hear(&asked, cluster.config.limits.connect_timeout).await;
     let all = heard.len() == asked.len();
     let taker = cluster.clone();
     // Reading takes milliseconds where there are a thousand nodes: calls go on meanwhile.
@@ -114,6 +116,26 @@ pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     if taken.is_err() {
         warn!("a view of the cluster could not be read");
     }
+}
+
+/// What nodes answer. When one has, the others have little time left: a frozen node must not hold up
+/// a view.
+async fn hear(asked: &[Arc<Node>], within: Duration) -> Vec<Answer> {
+    let deadline = Instant::now() + within;
+    let mut end = deadline;
+    let ask = async |node: &Arc<Node>| (Answer::of(node, deadline).await, node.addr().clone());
+    let mut answers: FuturesUnordered<_> = asked.iter().map(ask).collect();
+    let mut heard = Vec::with_capacity(asked.len());
+    while let Ok(Some((answer, node))) = timeout_at(end, answers.next()).await {
+        match answer {
+            Ok(answer) => {
+                end = end.min(Instant::now() + GRACE);
+                heard.push(answer);
+            }
+            Err(error) => debug!(%node, %error, "gave no view"),
+        }
+    }
+    heard
 }
 
 /// Publishes what nodes said together, if it is to be believed.
@@ -126,9 +148,15 @@ fn take_in(cluster: &Cluster, heard: &[Answer], all: bool) {
     drop(known);
     let in_doubt = cluster.doubts() >= DOUBTS && all;
     match view {
-        Ok(view) => publish(cluster, view),
+        Ok(view) => {
+            cluster.trust();
+            publish(cluster, view);
+        }
         // A cluster that was restored from a backup is at lower epochs than before.
-        Err(refused) if in_doubt => publish(cluster, refused),
+        Err(refused) if in_doubt => {
+            cluster.trust();
+            publish(cluster, refused);
+        }
         Err(_) => cluster.doubt(),
     }
 }
@@ -172,29 +200,34 @@ async fn who_is(cluster: &Cluster, seed: &NodeAddr) -> Option<(NodeAddr, NodeId)
 fn choose(cluster: &Cluster) -> Vec<Arc<Node>> {
     let routes = cluster.routes();
     let mut asked: Vec<Arc<Node>> = Vec::new();
-    let leaving = routes.table.topology().moves.iter().map(|step| step.from);
+    let leaving = routes.table.topology().moves.iter().take(WITNESSES_MAX).map(|step| step.from);
     let leaving = leaving.filter_map(|id| routes.table.node_with_id(id)?.addr());
     let witnesses = cluster.take_witnesses();
     for witness in witnesses.iter().chain(leaving).filter_map(|addr| routes.node_at(addr)) {
-        if asked.len() < WITNESSES_MAX && !asked.iter().any(|asked| Arc::ptr_eq(asked, witness)) {
+        if asked.len() < WITNESSES_MAX && !is_among(witness, &asked) {
             asked.push(witness.clone());
         }
     }
-    let mut others: Vec<(bool, Health, u64, &Arc<Node>)> = routes
-        .described()
-        .map(|(info, node)| (node.is_failing(), info.health, fastrand::u64(..), node))
-        .collect();
-    others.sort_unstable_by_key(|(failing, health, random, _)| (*failing, *health, *random));
-    let count = if cluster.doubts() >= DOUBTS { ASKED_IN_DOUBT } else { ASKED };
-    for (_, _, _, node) in others.into_iter().take(count) {
-        if !asked.iter().any(|asked| Arc::ptr_eq(asked, node)) {
+    let in_doubt = cluster.doubts() >= DOUBTS;
+    let (count, drawn) = if in_doubt { (ASKED_IN_DOUBT, ASKED_IN_DOUBT) } else { (ASKED, DRAWN) };
+    let mut others = routes.drawn(drawn);
+    // Those that were drawn are in no order, and stay so where they are equally well.
+    others.sort_by_key(|(info, node)| (node.is_failing(), info.health));
+    let mut left = count;
+    for (_, node) in others {
+        if left > 0 && !is_among(node, &asked) {
             asked.push(node.clone());
+            left -= 1;
         }
     }
     let seeds = &cluster.config.seeds;
     let seed = seeds.get(fastrand::usize(..seeds.len().max(1))).map(|addr| cluster.seed(addr));
-    asked.extend(seed.filter(|seed| !asked.iter().any(|asked| Arc::ptr_eq(asked, seed))));
+    asked.extend(seed.filter(|seed| !is_among(seed, &asked)));
     asked
+}
+
+fn is_among(node: &Arc<Node>, nodes: &[Arc<Node>]) -> bool {
+    nodes.iter().any(|other| Arc::ptr_eq(other, node))
 }
 
 /// Somewhere between this and half as much again, so that many clients do not ask at once.

