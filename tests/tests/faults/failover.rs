@@ -80,10 +80,10 @@ async fn kill_a_primary(server: TestServer) {
     let report = ledger.end(&client).await;
     report.doubled_nothing();
     assert!(report.unknown > 0, "some writes were in flight: {report:#?}");
-    assert!(
-        first <= GAP_MAX,
-        "{server}: {first:?} later than at the node itself, at last {last:?}"
-    );
+    let text = format!("{server}: {first:?}, at last {last:?} later than straight at the node");
+    assert!(first <= GAP_MAX, "{text}");
+    // Whoever was told to wait goes on as soon as there is somebody to go on with.
+    assert!(last <= 2 * GAP_MAX, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
