@@ -82,6 +82,12 @@ pub enum Error {
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
+    /// The channels were not confirmed in time, and are not listened to.
+    #[error("the subscription was not confirmed within {waited:?}")]
+    NotSubscribed {
+        /// How long that was.
+        waited: Duration,
+    },
     /// None of the seeds told what the cluster looks like.
     #[error("none of the {} seeds answered; the last, {node}: {source}", .tried)]
     NoSeed {
@@ -129,6 +135,12 @@ pub enum ConnectError {
     /// The node did not accept us.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+    /// The provider of credentials failed, or took too long.
+    #[error("the credentials provider gave no credentials: {0}")]
+    Credentials(Box<dyn std::error::Error + Send + Sync>),
+    /// A function of the application panicked, such as one that maps names.
+    #[error("a function of the application panicked while the connection was made")]
+    Panicked,
     /// The node does not speak the protocol.
     #[error("the node does not speak the protocol: {0}")]
     Protocol(#[from] ReplyError),
@@ -187,6 +199,7 @@ impl Error {
             | Self::Aborted { .. }
             | Self::Overtaken
             | Self::Refused(_)
+            | Self::NotSubscribed { .. }
             | Self::NoSeed { .. }
             | Self::Url(_) => Delivery::NotSent,
         }
