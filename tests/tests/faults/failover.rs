@@ -10,6 +10,9 @@ use crate::{TASKS, ledger::Ledger, on_each_server, start};
 
 /// How much later than at the new primary itself a client may succeed.
 const GAP_MAX: Duration = Duration::from_millis(300);
+/// The same where nothing tells a client that the old one is gone: its calls' time has to run out
+/// first, and one node that it asks may be the one that is silent.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// The last slot of the first of three shards.
 const FIRST_SHARD: u16 = 5460;
 
@@ -89,6 +92,32 @@ async fn kill_a_primary(server: TestServer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_primary_doubles_nothing_and_is_replaced_at_once() {
     on_each_server(kill_a_primary).await;
+}
+
+/// A node whose machine is gone closes no connection: only that it does not answer tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_falls_silent_is_left_when_calls_run_out_of_time() {
+    on_each_server(|server| async move {
+        // Otherwise the other nodes would say that something is wrong.
+        let spec = Spec::on(server).config("cluster-require-full-coverage", "no");
+        let (cluster, client) = start(spec).await;
+        let hurried = client.with_deadline(Duration::from_secs(1));
+        let ledger = Ledger::start(&hurried, TASKS);
+        ledger.makes_progress().await;
+        cluster.pause(0);
+        ledger.watch_firsts();
+        let direct = taking_writes(&cluster, 3, "b");
+        let direct = timeout(Duration::from_secs(30), direct).await.expect("a replica takes over");
+        ledger.makes_progress().await;
+        let firsts = ledger.firsts_where(in_first_shard);
+        let last = firsts.iter().max().unwrap().saturating_duration_since(direct);
+        cluster.resume_node(0);
+        ledger.makes_progress().await;
+        let report = ledger.end(&client).await;
+        report.doubled_nothing();
+        assert!(last <= SILENCE_MAX, "{server}: {last:?} later than straight at the node");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
