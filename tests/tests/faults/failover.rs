@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use slotway::{Client, Config, Slot, Value};
 use slotway_cluster::{Role, Spec, TestCluster, TestServer};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{TASKS, ledger::Ledger, on_each_server, start};
 
@@ -164,6 +167,28 @@ async fn a_node_replaced_at_another_address_costs_no_error() {
         promote(&cluster, 5).await;
         ledger.makes_progress().await;
         ledger.end(&client).await.is_without_error();
+    })
+    .await;
+}
+
+/// It keeps its id, its slots and its data; nobody listens where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_moves_to_another_port_is_found_there() {
+    on_each_server(|server| async move {
+        let (cluster, client) = start(Spec::on(server)).await;
+        let ledger = Ledger::start(&client, TASKS);
+        ledger.makes_progress().await;
+        let mut admin = cluster.connect(0).await.unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = free.local_addr().unwrap().port().to_string();
+        drop(free);
+        admin.ask(&["CONFIG", "SET", "port", &port]).await.unwrap();
+        ledger.makes_progress().await;
+        admin.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await.unwrap();
+        ledger.makes_progress().await;
+        let report = ledger.end(&client).await;
+        report.lost_nothing();
+        assert_eq!((report.refused, report.reads_failed), (0, 0), "{report:#?}");
     })
     .await;
 }
