@@ -1,7 +1,8 @@
 # Every target works on a fresh clone of a machine that has Rust, a C compiler and Python 3. What is
 # missing beyond that is fetched into target/, or named with the line that installs it.
 
-# Options for a target: make dev ARGS="--primaries 5", make fuzz SECONDS=600.
+# Options for a target: make dev ARGS="--primaries 5", make bench ARGS="--only get-64B-64",
+# make fuzz SECONDS=600.
 ARGS ?=
 SECONDS ?= 60
 export SLOTWAY_TEST_SERVERS ?= $(CURDIR)/target/servers
@@ -32,9 +33,11 @@ test-docker: ## Run the tests that need a Docker engine
 lint: ## Check formatting, lints, docs, licences and scripts
 	@scripts/lint.sh
 
-bench: ## Measure, and write target/bench/*.json
+bench: servers ## Measure, and write target/bench/*.json; ARGS are those of the program client
 	@scripts/prepare.sh cargo cc
+	cargo build --release --locked --package slotway-bench
 	cargo run --release --locked --package slotway-bench --bin scan
+	cargo run --release --locked --package slotway-bench --bin client -- $(ARGS)
 
 fuzz: ## Fuzz each target for SECONDS=60, from the kept corpus
 	@scripts/fuzz.sh $(SECONDS)

@@ -3,21 +3,20 @@
 //! The machines that run these are shared and noisy, so subjects take turns within one run, the
 //! quietest rounds count, and what is worth quoting is the ratio between two subjects of one run.
 
+mod client;
+
 use std::{
-    alloc::System,
     fs, io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+pub use client::{Cell, Data, Operation, Options, Peer, Round, Session, report, round};
+use serde::{Deserialize, Serialize};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
 /// One line of a result file. What was not measured is null.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Row {
     /// What was done.
     pub case: String,
@@ -56,7 +55,7 @@ impl<'a> Subject<'a> {
     }
 
     fn round(&mut self) {
-        let region = Region::new(COUNTED);
+        let region = Region::new(&INSTRUMENTED_SYSTEM);
         let start = Instant::now();
         (self.work)();
         self.best = self.best.min(start.elapsed());
@@ -79,6 +78,8 @@ impl<'a> Subject<'a> {
 }
 
 /// Lets the subjects take turns, `rounds` times, and returns the quietest round of each.
+///
+/// Allocations are those of a program whose global allocator is [`INSTRUMENTED_SYSTEM`].
 pub fn measure(rounds: usize, subjects: &mut [Subject<'_>]) -> Vec<Row> {
     for _ in 0..rounds {
         subjects.iter_mut().for_each(Subject::round);

@@ -1,24 +1,50 @@
 //! The cluster as the client knows it: who owns what, and the nodes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
-use slotway_protocol::{Moved, NodeAddr, Slot, SlotTable, Topology, TopologyError};
-use tokio::sync::{Notify, watch};
+use slotway_protocol::{
+    Health, Moved, Node as Known, NodeAddr, NodeInfo, Slot, SlotTable, Topology, TopologyError,
+};
+use tokio::sync::{Semaphore, watch};
 
-use crate::{Config, node::Node, subscribe::Hub};
+use crate::{
+    Config, ReadFrom,
+    node::{Common, Node},
+    places::{Place, Places},
+    refresh::{Bells, WITNESSES_MAX},
+    stats::Counters,
+    subscribe::Hub,
+};
+
+/// Calls look at routes for less than a microsecond.
+const RETIRE_LOOKS: usize = 100;
 
 /// What all clones of a client share.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) config: Arc<Config>,
+    pub(crate) places: Places,
     routes: ArcSwap<Routes>,
     /// Every node that the routes name, or that was named when they were made: connections outlive
     /// a new table.
     nodes: Mutex<HashMap<NodeAddr, Arc<Node>>>,
     /// Rung when the table is thought to be old.
-    pub(crate) bell: Arc<Notify>,
+    pub(crate) bells: Bells,
+    /// Nodes whose own views are needed.
+    witnesses: Mutex<Vec<NodeAddr>>,
+    /// How many views in a row were refused.
+    doubts: AtomicU32,
+    pub(crate) counters: Arc<Counters>,
+    /// How many more connections may be leased.
+    leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
     /// What is listened to.
@@ -36,11 +62,17 @@ pub(crate) struct Routes {
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         let routes = Routes { table: SlotTable::empty(), nodes: Vec::new() };
+        let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
+            places: Places::new(config.address_map.clone()),
             config,
             routes: ArcSwap::from_pointee(routes),
             nodes: Mutex::default(),
-            bell: Arc::default(),
+            bells: Bells::default(),
+            witnesses: Mutex::default(),
+            doubts: AtomicU32::new(0),
+            counters: Arc::default(),
+            leases,
             rounds: watch::Sender::new(0),
             hub: Hub::default(),
         }
@@ -53,29 +85,55 @@ impl Cluster {
 
     /// Replaces the routes by those of a newer view.
     pub(crate) fn publish(&self, view: Topology) -> Result<(), TopologyError> {
-        let table = SlotTable::new(view)?;
+        let table = SlotTable::new(self.places.reached(view))?;
         let mut known = self.nodes.lock();
         let mut kept = HashMap::new();
         let nodes = table.nodes().iter().map(|node| {
             let addr = node.addr()?;
-            let node = known.remove(addr).or_else(|| kept.get(addr).cloned());
-            let node =
-                node.unwrap_or_else(|| Arc::new(Node::new(addr.clone(), self.config.clone())));
+            let place = self.places.of(node.info());
+            let node = match known.remove(addr).or_else(|| kept.get(addr).cloned()) {
+                Some(node) => {
+                    node.relocate(place);
+                    node
+                }
+                None => self.new_node(addr, place),
+            };
             kept.insert(addr.clone(), node.clone());
             Some(node)
         });
         let nodes = nodes.collect();
+        // Nodes that left are dropped, and close when nothing is owed to them.
         *known = kept;
-        self.routes.store(Arc::new(Routes { table, nodes }));
+        drop(known);
+        self.doubts.store(0, Ordering::Relaxed);
+        retire(self.routes.swap(Arc::new(Routes { table, nodes })));
         Ok(())
     }
 
     /// The node at an address that a person gave, whether the table knows it or not.
-    pub(crate) fn node(&self, addr: &NodeAddr) -> Arc<Node> {
-        if let Some(known) = self.routes().node_at(addr) {
-            return known.clone();
-        }
-        Arc::new(Node::new(addr.clone(), self.config.clone()))
+    pub(crate) fn seed(&self, addr: &NodeAddr) -> Arc<Node> {
+        let routes = self.routes();
+        let place = self.places.of_seed(addr);
+        let known = if self.places.names_are_places() {
+            routes.node_at(addr)
+        } else {
+            routes.nodes().find(|node| node.place().at == place.at)
+        };
+        known.cloned().unwrap_or_else(|| self.stranger(addr))
+    }
+
+    /// Whoever is at this address, over a new connection.
+    pub(crate) fn stranger(&self, addr: &NodeAddr) -> Arc<Node> {
+        self.new_node(addr, self.places.of_seed(addr))
+    }
+
+    fn new_node(&self, addr: &NodeAddr, place: Place) -> Arc<Node> {
+        let common = Common {
+            config: self.config.clone(),
+            leases: self.leases.clone(),
+            counters: self.counters.clone(),
+        };
+        Arc::new(Node::new(addr.clone(), place, common))
     }
 
     /// Takes in what a MOVED said of one slot, and asks for the rest.
@@ -89,7 +147,41 @@ impl Cluster {
 
     /// Asks for a new view, soon, and does not wait for it.
     pub(crate) fn refresh(&self) {
-        self.bell.notify_one();
+        self.bells.hint.notify_one();
+    }
+
+    /// Asks for a view for a call that waits for it: for that of one node among others, or because
+    /// the owner of a slot cannot be reached.
+    pub(crate) fn refresh_for(&self, witness: Option<NodeAddr>) {
+        let Some(witness) = witness else { return self.bells.outage.notify_one() };
+        let mut witnesses = self.witnesses.lock();
+        if witnesses.len() < WITNESSES_MAX && !witnesses.contains(&witness) {
+            witnesses.push(witness);
+        }
+        drop(witnesses);
+        self.refresh();
+    }
+
+    pub(crate) fn take_witnesses(&self) -> Vec<NodeAddr> {
+        std::mem::take(&mut *self.witnesses.lock())
+    }
+
+    /// How many views in a row were refused.
+    pub(crate) fn doubts(&self) -> u32 {
+        self.doubts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn doubt(&self) {
+        // It is only compared with a small number: only one task writes.
+        self.doubts.store(self.doubts().saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether seeds have to be asked who they are: a node has no place, or cannot be reached
+    /// there.
+    pub(crate) fn has_lost_nodes(&self) -> bool {
+        let lost =
+            |(info, node): (&NodeInfo, &Arc<Node>)| self.places.is_lost(info) || node.is_failing();
+        self.places.is_by_id() && self.routes().described().any(lost)
     }
 
     /// Says that a view was asked for, whatever came of it.
@@ -103,10 +195,45 @@ impl Cluster {
     }
 }
 
+/// Drops old routes when nobody looks at them any more: that takes a while where there are many
+/// nodes, and a call should not be the one to do it.
+fn retire(old: Arc<Routes>) {
+    for _ in 0..RETIRE_LOOKS {
+        if Arc::strong_count(&old) == 1 {
+            break;
+        }
+        std::thread::yield_now();
+    }
+}
+
 impl Routes {
     /// The owner of a slot.
     pub(crate) fn owner(&self, slot: Slot) -> Option<&Arc<Node>> {
         self.nodes.get(self.table.owner(slot)?.index())?.as_ref()
+    }
+
+    /// The node that is to answer a read, unless that is the owner.
+    pub(crate) fn reader(
+        &self,
+        slot: Slot,
+        from: ReadFrom,
+        zone: Option<&str>,
+    ) -> Option<&Arc<Node>> {
+        let replicas = || self.table.replicas(slot).filter(|node| is_well(node));
+        let near = |node: &Known| zone.is_some() && node.info().zone.as_deref() == zone;
+        let is_near = |node: &&Known| near(node);
+        let chosen = match from {
+            ReadFrom::Primary => None,
+            ReadFrom::PreferReplica => any_of(replicas()),
+            ReadFrom::Any => {
+                let replicas_count = replicas().count();
+                replicas().nth(fastrand::usize(..=replicas_count))
+            }
+            ReadFrom::SameZone if replicas().any(near) => any_of(replicas().filter(is_near)),
+            ReadFrom::SameZone if self.table.owner(slot).is_some_and(near) => None,
+            ReadFrom::SameZone => any_of(replicas()),
+        };
+        self.nodes.get(chosen?.index())?.as_ref()
     }
 
     /// The node at an address, if the table knows it.
@@ -119,8 +246,23 @@ impl Routes {
         self.table.primaries().filter_map(|node| self.nodes.get(node.index())?.as_ref())
     }
 
+    /// All nodes, with what the view says of them.
+    pub(crate) fn described(&self) -> impl Iterator<Item = (&NodeInfo, &Arc<Node>)> {
+        let nodes = self.table.nodes().iter().zip(&self.nodes);
+        nodes.filter_map(|(known, node)| Some((known.info(), node.as_ref()?)))
+    }
+
     /// All nodes.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.nodes.iter().flatten()
     }
+}
+
+fn is_well(node: &Known) -> bool {
+    node.addr().is_some() && node.info().health == Health::Online
+}
+
+fn any_of<'r>(mut nodes: impl Iterator<Item = &'r Known> + Clone) -> Option<&'r Known> {
+    let count = nodes.clone().count();
+    nodes.nth(fastrand::usize(..count.max(1)))
 }

@@ -4,10 +4,14 @@ mod url;
 
 use std::time::Duration;
 
-use slotway_protocol::{AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Secret};
+use slotway_protocol::{
+    AddressRule, AddressRules, Credentials, NodeAddr, Protocol, Repeats, Secret, Transport,
+};
 pub use url::UrlError;
 
-use crate::Limits;
+#[cfg(feature = "tls")]
+use crate::Tls;
+use crate::{AddressMap, Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -23,7 +27,7 @@ use crate::Limits;
 /// # Ok::<_, slotway::UrlError>(())
 /// ```
 ///
-/// A URL is `redis://` or `valkey://`, `user:password@` or `:password@` if somebody logs in, and one
+/// A URL is `redis://` or `valkey://`, with TLS `rediss://` or `valkeys://`, `user:password@` or `:password@` if somebody logs in, and one
 /// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
 /// none is given. User and password are percent-encoded.
 #[derive(Clone, Debug)]
@@ -33,12 +37,21 @@ pub struct Config {
     pub seeds: Vec<NodeAddr>,
     /// Who logs in; nobody, if nothing is given.
     pub credentials: Option<Credentials>,
+    /// How nodes are talked to over TLS; in the clear, if nothing is given.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
     /// The protocol to ask for.
     pub protocol: Protocol,
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
-    pub address_rules: AddressRules,
+    pub address_map: AddressMap,
+    /// Which nodes answer reads.
+    pub read_from: ReadFrom,
+    /// The availability zone that the client is in, for [`ReadFrom::SameZone`].
+    pub zone: Option<String>,
+    /// What may be sent again when it cannot be known whether it ran.
+    pub repeats: Repeats,
     /// Every bound.
     pub limits: Limits,
 }
@@ -49,9 +62,14 @@ impl Config {
         Self {
             seeds: seeds.into_iter().collect(),
             credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             protocol: Protocol::default(),
             name: None,
-            address_rules: AddressRules::default(),
+            read_from: ReadFrom::default(),
+            zone: None,
+            repeats: Repeats::default(),
+            address_map: AddressMap::default(),
             limits: Limits::default(),
         }
     }
@@ -72,10 +90,24 @@ impl Config {
         self
     }
 
+    /// Talks TLS to all nodes, in this way. Without it, `rediss://` does so by the defaults.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Reaches nodes by these rules, such as `"172.18.0.0/16:* -> 10.0.0.5:*".parse()?`.
     #[must_use]
-    pub fn with_address_rules(mut self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
-        self.address_rules = AddressRules::new(rules);
+    pub fn with_address_rules(self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
+        self.with_address_map(AddressMap::Rules(AddressRules::new(rules)))
+    }
+
+    /// Reaches nodes where this map says.
+    #[must_use]
+    pub fn with_address_map(mut self, map: AddressMap) -> Self {
+        self.address_map = map;
         self
     }
 
@@ -83,6 +115,20 @@ impl Config {
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Lets these nodes answer reads.
+    #[must_use]
+    pub fn with_read_from(mut self, read_from: ReadFrom) -> Self {
+        self.read_from = read_from;
+        self
+    }
+
+    /// Says in which availability zone the client is.
+    #[must_use]
+    pub fn with_zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
         self
     }
 
@@ -98,6 +144,15 @@ impl Config {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.limits.deadline = deadline;
         self
+    }
+
+    /// Which of the ports that a node announces is talked to.
+    pub(crate) fn transport(&self) -> Transport {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return Transport::Tls;
+        }
+        Transport::Plain
     }
 }
 

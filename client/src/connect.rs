@@ -1,67 +1,155 @@
 //! From an address to a connection that is ready for commands.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use bytes::{Buf, BytesMut};
 use slotway_protocol::{
-    Access, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError, ReplyScan,
-    ReplyScanner, Value,
+    Access, CommandBuf, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError,
+    ReplyScan, ReplyScanner, Value,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
-use crate::{Config, connection::Connection, error::ConnectError};
+use crate::{Config, connection::Connection, error::ConnectError, stream::Stream};
 
-/// Connects and shakes hands, all within the time that the limits allow.
+/// Connects and shakes hands, all within the time that the limits allow. `node` is what the node
+/// calls itself, `at` where it is reached from here.
 pub(crate) async fn connect(
-    addr: &NodeAddr,
+    node: &NodeAddr,
+    at: &NodeAddr,
     config: &Config,
+    access: Access,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
-    let (stream, negotiated) = open(addr, addr, config).await?;
+    let (stream, negotiated) = open(node, at, config, access).await?;
     Ok((Connection::start(stream, &config.limits), negotiated))
 }
 
 /// A stream on which the next bytes are those of the first command.
 pub(crate) async fn open(
-    _: &NodeAddr,
+    node: &NodeAddr,
     at: &NodeAddr,
     config: &Config,
-) -> Result<(TcpStream, Negotiated), ConnectError> {
+    access: Access,
+) -> Result<(Stream, Negotiated), ConnectError> {
     let within = config.limits.connect_timeout;
-    let connected = timeout(within, dial(at, config)).await;
-    connected.map_err(|_| ConnectError::Slow(within))?
+    let end = Instant::now() + within;
+    let late = |_| ConnectError::Slow(within);
+    let tcp = timeout_at(end, dial(at)).await.map_err(late)??;
+    let mut stream = secured(tcp, node, at, config, end).await?;
+    let greeted = timeout_at(end, greet(&mut stream, config, access)).await.map_err(late)?;
+    let negotiated = greeted.map_err(|error| explained(error, config))?;
+    Ok((stream, negotiated))
 }
 
-async fn dial(addr: &NodeAddr, config: &Config) -> Result<(TcpStream, Negotiated), ConnectError> {
-    let mut stream = TcpStream::connect((addr.host(), addr.port())).await?;
-    stream.set_nodelay(true)?;
+/// Asks something before anybody else does, and waits for the answer.
+pub(crate) async fn ask(
+    stream: &mut Stream,
+    question: &CommandBuf,
+    config: &Config,
+) -> Result<Value, ConnectError> {
+    send(stream, question.as_command().bytes()).await?;
+    let mut replies = Replies::new(config);
+    let answer = replies.next(stream).await?;
+    if replies.is_drained() { Ok(answer) } else { Err(ReplyError::NotOneReply.into()) }
+}
+
+async fn dial(at: &NodeAddr) -> io::Result<TcpStream> {
+    let tcp = TcpStream::connect((at.host(), at.port())).await?;
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
+}
+
+#[cfg(feature = "tls")]
+async fn secured(
+    tcp: TcpStream,
+    node: &NodeAddr,
+    at: &NodeAddr,
+    config: &Config,
+    end: Instant,
+) -> Result<Stream, ConnectError> {
+    let Some(tls) = &config.tls else { return Ok(Stream::Tcp(tcp)) };
+    // A server without TLS waits for the end of the line that it takes the first bytes for.
+    let silent = |_| crate::TlsError::Silent(config.limits.connect_timeout);
+    let stream = timeout_at(end, tls.secure(tcp, node, at)).await.map_err(silent)??;
+    Ok(Stream::Tls(Box::new(stream)))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secured(
+    tcp: TcpStream,
+    _: &NodeAddr,
+    _: &NodeAddr,
+    _: &Config,
+    _: Instant,
+) -> Result<Stream, ConnectError> {
+    Ok(Stream::Tcp(tcp))
+}
+
+/// The same error, with what it means before the first command. A server closes connections that
+/// do not speak TLS to it, and looks at a client's certificate when the client believes that all
+/// is well.
+#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "it is all about TLS"))]
+fn explained(error: ConnectError, config: &Config) -> ConnectError {
+    let error = if matches!(error, ConnectError::Closed) {
+        io::ErrorKind::UnexpectedEof.into()
+    } else if let ConnectError::Io(error) = error {
+        error
+    } else {
+        return error;
+    };
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &config.tls {
+        return tls.explain(error);
+    }
+    if is_closing(&error) { ConnectError::ClosedEarly } else { error.into() }
+}
+
+/// Whether the other end closed the connection, in good order or not.
+pub(crate) fn is_closing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
+}
+
+async fn greet(
+    stream: &mut Stream,
+    config: &Config,
+    access: Access,
+) -> Result<Negotiated, ConnectError> {
     let greeting = Greeting {
         protocol: config.protocol,
         login: config.credentials.clone(),
         name: config.name.clone(),
         library: Some(("slotway".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
         database: 0,
-        access: Access::ReadWrite,
+        access,
     };
     let (mut handshake, first) = Handshake::new(greeting);
-    stream.write_all(first.expose()).await?;
+    send(stream, first.expose()).await?;
     let mut replies = Replies::new(config);
     loop {
-        let reply = replies.next(&mut stream).await?;
+        let reply = replies.next(stream).await?;
         match handshake.handle_reply(&reply) {
             HandshakeStep::Wait => {}
-            HandshakeStep::Send(more) => stream.write_all(more.expose()).await?,
-            HandshakeStep::Done(negotiated) if replies.is_drained() => {
-                return Ok((stream, negotiated));
-            }
+            HandshakeStep::Send(more) => send(stream, more.expose()).await?,
+            HandshakeStep::Done(negotiated) if replies.is_drained() => return Ok(negotiated),
             // What follows the last reply belongs to no request of ours.
             HandshakeStep::Done(_) => return Err(ReplyError::NotOneReply.into()),
             HandshakeStep::Failed(error) => return Err(error.into()),
         }
     }
+}
+
+async fn send(stream: &mut Stream, bytes: &[u8]) -> Result<(), ConnectError> {
+    stream.write_all(bytes).await?;
+    Ok(stream.flush().await?)
 }
 
 /// The replies of the handshake, one after another.
@@ -72,13 +160,19 @@ struct Replies {
 }
 
 impl Replies {
+    /// How an alert of TLS begins, which is how a server answers that expects TLS.
+    const TLS_ALERT: &[u8] = &[0x15, 0x03];
+
     fn new(config: &Config) -> Self {
         let limits = config.limits.reply;
         Self { unread: BytesMut::new(), scanner: ReplyScanner::new(limits), limits }
     }
 
-    async fn next(&mut self, stream: &mut TcpStream) -> Result<Value, ConnectError> {
+    async fn next(&mut self, stream: &mut Stream) -> Result<Value, ConnectError> {
         loop {
+            if self.unread.starts_with(Self::TLS_ALERT) {
+                return Err(ConnectError::WantsTls);
+            }
             if let ReplyScan::Complete(reply) = self.scanner.scan(&self.unread)? {
                 let frame = self.unread.split_to(reply.len).freeze();
                 return Ok(Value::decode(&frame, &self.limits)?);

@@ -58,16 +58,45 @@ enum Life {
     Open,
     /// Nobody will send any more.
     Closing,
+    /// Nobody wants what it still owes.
+    Aborting,
     Closed,
 }
 
-/// Whether the node is told to serve a slot that is only on its way to it.
+/// How a node is addressed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Manner {
-    /// As it is.
+    /// As the owner of a slot.
     Plain,
-    /// With ASKING before it, in one unit.
+    /// With ASKING before it, in one unit: as the one that a slot is on its way to.
     Asking,
+    /// As a replica, over a connection that said READONLY. Never used for the owner: should it
+    /// become a replica meanwhile, it would go on answering, with what it last heard.
+    Reading,
+}
+
+/// What stays together on a connection, and how many replies it is owed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unit<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) replies: NonZeroU16,
+}
+
+/// One command.
+impl<'a, B: AsRef<[u8]> + ?Sized> From<&'a B> for Unit<'a> {
+    fn from(bytes: &'a B) -> Self {
+        Self { bytes: bytes.as_ref(), replies: NonZeroU16::MIN }
+    }
+}
+
+/// How much goes over a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    pub(crate) open: bool,
+    /// How many units were ever put in line.
+    pub(crate) commands: u64,
+    pub(crate) in_flight: usize,
+    pub(crate) unsent_bytes: usize,
 }
 
 /// Why a command was not taken.
@@ -97,26 +126,27 @@ impl Connection {
         Self { shared }
     }
 
-    /// Puts an encoded command in line. It is on its way when this returns; the reply is awaited with what
+    /// Puts a unit in line. It is on its way when this returns; its last reply is awaited with what
     /// is returned.
-    pub(crate) fn send(
+    pub(crate) fn send<'a>(
         &self,
-        command: &[u8],
+        unit: impl Into<Unit<'a>>,
         manner: Manner,
         deadline: Instant,
     ) -> Result<Call, NotTaken> {
+        let Unit { bytes, replies } = unit.into();
         let (prefix, replies) = match manner {
-            Manner::Plain => (&[][..], NonZeroU16::MIN),
-            Manner::Asking => (ASKING, NonZeroU16::MIN.saturating_add(1)),
+            Manner::Plain | Manner::Reading => (&[][..], replies),
+            Manner::Asking => (ASKING, replies.saturating_add(1)),
         };
-        let len = prefix.len() + command.len();
+        let len = prefix.len() + bytes.len();
         let mut state = self.shared.state.lock();
         if state.life != Life::Open {
             return Err(NotTaken::Closed);
         }
         state.pipeline.admit(len).map_err(NotTaken::Full)?;
         state.unsent.extend_from_slice(prefix);
-        state.unsent.extend_from_slice(command);
+        state.unsent.extend_from_slice(bytes);
         let place = state.calls.enter(deadline);
         let unit = state.pipeline.push(place, len, replies);
         state.calls.name(place, unit);
@@ -126,6 +156,28 @@ impl Connection {
             driver.wake();
         }
         Ok(Call { shared: Some(self.shared.clone()), place, unit })
+    }
+
+    /// Closes it at once, whatever it owes: the server stops waiting on behalf of whoever is gone.
+    pub(crate) fn abort(&self) {
+        let mut state = self.shared.state.lock();
+        if state.life != Life::Closed {
+            state.life = Life::Aborting;
+        }
+        if let Some(driver) = state.driver.take() {
+            driver.wake();
+        }
+    }
+
+    /// How much goes over it.
+    pub(crate) fn load(&self) -> Load {
+        let state = self.shared.state.lock();
+        Load {
+            open: state.life == Life::Open,
+            commands: state.pipeline.entered(),
+            in_flight: state.pipeline.len(),
+            unsent_bytes: state.pipeline.unsent(),
+        }
     }
 
     /// Whether it is gone.

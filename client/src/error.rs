@@ -3,7 +3,8 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use slotway_protocol::{
-    Delivery, GiveUp, HandshakeError, NodeAddr, PipelineFull, ReplyError, TopologyError, Value,
+    Delivery, GiveUp, HandshakeError, NodeAddr, NodeId, PipelineFull, ReplyError, TopologyError,
+    Value,
 };
 
 use crate::UrlError;
@@ -40,6 +41,16 @@ pub enum Error {
     /// The cluster sent the command around, or had nobody to take it, until the time was up.
     #[error("{0}")]
     GaveUp(GiveUp),
+    /// The node that should take it could not be reached until the time was up.
+    #[error("{reason}; {node}: {source}")]
+    Unreachable {
+        /// What was given up.
+        reason: GiveUp,
+        /// The node that was tried last.
+        node: NodeAddr,
+        /// Why it was not reached.
+        source: Arc<ConnectError>,
+    },
     /// A node has as much to do as it may; the command was not sent.
     #[error("{node}: {source}")]
     Overloaded {
@@ -48,6 +59,26 @@ pub enum Error {
         /// Which limit was hit.
         source: PipelineFull,
     },
+    /// As many connections as may be are leased, and none came back in time; the command was not
+    /// sent.
+    #[error("all {leases_max} connections that may be leased are in use (Limits::leases_max)")]
+    AllLeased {
+        /// How many that is.
+        leases_max: usize,
+    },
+    /// A connection of the caller's own is lost, and all that it stood for, such as watched keys. The
+    /// command was not executed.
+    #[error("the command was not executed: the caller's own connection to {node} is lost")]
+    Aborted {
+        /// The node at the other end.
+        node: NodeAddr,
+    },
+    /// A node turned a command of a pipeline away and ran a later one that has a key in common with
+    /// it, because their slot moved in between. Sent now, it would run in the wrong order.
+    #[error(
+        "the command was not executed: a later one of the pipeline overtook it while its slot moved"
+    )]
+    Overtaken,
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
@@ -99,7 +130,7 @@ pub enum ConnectError {
     #[error("cannot connect: {0}")]
     Io(#[from] std::io::Error),
     /// It took too long.
-    #[error("no connection within {0:?}")]
+    #[error("no answer within {0:?}")]
     Slow(Duration),
     /// The node did not accept us.
     #[error(transparent)]
@@ -110,6 +141,39 @@ pub enum ConnectError {
     /// The node closed the connection.
     #[error("the node closed the connection")]
     Closed,
+    /// The node closed the connection before it had answered the first words.
+    #[error(
+        "the node closed the connection before it answered: if it speaks TLS at this port, use \
+         rediss://, or `Config::with_tls`"
+    )]
+    ClosedEarly,
+    /// The node speaks TLS, and we do not.
+    #[error("the node speaks TLS at this port: use rediss://, or `Config::with_tls`")]
+    WantsTls,
+    /// TLS failed.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::TlsError),
+    /// Nodes are reached by their ids ([`AddressMap::ByNodeId`](crate::AddressMap::ByNodeId)), and
+    /// no seed has this one.
+    #[error(
+        "no seed is the node {}: add the address at which it is reached from here to the seeds",
+        id(.0)
+    )]
+    NoSeedIs(Option<NodeId>),
+    /// Nodes are reached by their ids, and another one is at this place now.
+    #[error("at {at} is now the node {found}, and no longer {expected}")]
+    OtherNode {
+        /// Where the node was.
+        at: NodeAddr,
+        /// Its id.
+        expected: NodeId,
+        /// The id of the node that is there.
+        found: NodeId,
+    },
+    /// Nodes are reached by their ids, and this one does not tell its own.
+    #[error("the node does not answer CLUSTER MYID with an id")]
+    Nameless,
     /// What the node says of the cluster makes no sense.
     #[error("what the node says of the cluster cannot be used: {0}")]
     Topology(#[from] TopologyError),
@@ -121,10 +185,13 @@ impl Error {
         match self {
             Self::Unknown { .. } | Self::Partly { .. } => Delivery::MaybeSent,
             Self::Late { delivery, .. } => *delivery,
-            Self::GaveUp(reason) => reason.delivery(),
+            Self::GaveUp(reason) | Self::Unreachable { reason, .. } => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
             Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
             Self::Overloaded { .. }
+            | Self::AllLeased { .. }
+            | Self::Aborted { .. }
+            | Self::Overtaken
             | Self::Refused(_)
             | Self::NotSubscribed { .. }
             | Self::NoSeed { .. }
@@ -143,6 +210,10 @@ impl Error {
         let (code, message) = text.split_once(' ').unwrap_or((&text, ""));
         Self::Server { code: code.to_owned(), message: message.to_owned() }
     }
+}
+
+fn id(id: &Option<NodeId>) -> String {
+    id.map_or_else(|| "without an id".to_owned(), |id| id.to_string())
 }
 
 /// What a reply is, in words.

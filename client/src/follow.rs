@@ -1,23 +1,33 @@
-//! Follows one command through the cluster: the only place that waits and sends again.
+//! Follows one request through the cluster: the only place that waits and sends again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use slotway_protocol::{
-    Delivery, GiveUp, Learn, Mishap, Notice, Now, Redirect, Repeats, RetryClass, Slot, Step,
-    Target, Verdict,
+    Block, Delivery, GiveUp, Learn, Mishap, NodeAddr, Notice, Now, Progress, Redirect, RetryClass,
+    Slot, Step, Target, Verdict,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use crate::{
-    Error,
-    cluster::Cluster,
+    Error, ReadFrom,
+    cluster::{Cluster, Routes},
     connection::{Ended, Manner},
+    error::ConnectError,
     node::{Node, NotSent},
+    request::{Request, Via},
+    stats::Event,
 };
 
-/// Where a command is to go.
+/// A wait that has no end in practice.
+pub(crate) const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+/// A replica has this part of a call's time, so that enough is left for the primary.
+const REPLICA_SHARE: u32 = 4;
+/// A command that was held this long by a server has all its redirects and time before it again.
+const HELD: Duration = Duration::from_millis(100);
+
+/// Where a request is to go.
 #[derive(Clone, Debug)]
 pub(crate) enum Route {
     /// To whoever owns this slot.
@@ -29,7 +39,7 @@ pub(crate) enum Route {
 }
 
 /// How one attempt ended.
-enum Attempt {
+pub(crate) enum Attempt {
     Reply(Bytes, Arc<Node>),
     Ended(Ended, Arc<Node>),
     NotSent(NotSent, Arc<Node>),
@@ -37,49 +47,44 @@ enum Attempt {
     Nobody,
 }
 
-/// A command on its way.
-struct Journey<'a> {
-    cluster: &'a Cluster,
-    command: &'a [u8],
-    route: Route,
-    class: RetryClass,
-    redirect: Redirect,
-    started: Instant,
-    /// What a node said last that sent the command away.
-    said: Bytes,
-}
-
-/// Sends an encoded command and follows it until a node answers.
-pub(crate) async fn follow(
-    cluster: &Cluster,
-    command: &[u8],
-    route: Route,
-    class: RetryClass,
-) -> Result<Bytes, Error> {
-    let slot = match route {
-        Route::Slot(slot) => Some(slot),
-        Route::Any | Route::Node(_) => None,
-    };
-    let redirect = Redirect::new(slot, class, cluster.config.limits.redirect());
-    let started = Instant::now();
-    let mut journey =
-        Journey { cluster, command, route, class, redirect, started, said: Bytes::new() };
-    let mut target = Target::Owner;
-    loop {
-        let step = match journey.attempt(&target).await {
-            Attempt::Reply(frame, node) => match Notice::of_reply(&frame, node.addr()) {
-                None => return Ok(frame),
-                Some(notice) => journey.turned_away(notice, frame, &node),
-            },
-            Attempt::Ended(ended, node) => journey.ended(ended, &node)?,
-            Attempt::NotSent(reason, node) => journey.not_sent(reason, &node)?,
-            Attempt::Nobody => journey.unreachable(),
-        };
-        match journey.take(step).await? {
-            Next::Send(next) => target = next,
-            Next::Answer(frame) => return Ok(frame),
+impl Attempt {
+    pub(crate) fn of(ended: Ended, node: Arc<Node>) -> Self {
+        match ended {
+            Ended::Reply(frame) => Self::Reply(frame, node),
+            Ended::Lost(_) | Ended::Late(_) => Self::Ended(ended, node),
         }
     }
+}
+
+/// A request on its way.
+pub(crate) struct Journey<'a> {
+    cluster: &'a Cluster,
+    request: Request<'a>,
+    route: Route,
+    redirect: Redirect,
+    started: Instant,
+    /// How often it was sent again although it had been sent whole.
+    repeats: u32,
+    /// What a node said last that sent the request away.
+    said: Bytes,
+    /// The last node that could not be reached, and why.
+    blocked: Option<(NodeAddr, Arc<ConnectError>)>,
+}
+
+/// Sends a request and follows it until a node answers.
+pub(crate) async fn follow(
+    cluster: &Cluster,
+    request: Request<'_>,
+    route: Route,
+) -> Result<Bytes, Error> {
+    let mut journey = Journey::new(cluster, request, route);
+    if let Some(node) = journey.reader() {
+        if let Some(frame) = journey.read(node).await {
+            return Ok(frame);
+        }
+        cluster.counters.count(Event::ReplicaFailed);
+    }
+    journey.go().await
 }
 
 /// What a step came to.
@@ -88,17 +93,121 @@ enum Next {
     Answer(Bytes),
 }
 
-impl Journey<'_> {
-    async fn attempt(&self, target: &Target) -> Attempt {
-        let Some((node, manner)) = self.find(target) else { return Attempt::Nobody };
-        let deadline = self.started + self.cluster.config.limits.deadline;
-        match node.send(self.command, manner, deadline).await {
-            Err(reason) => Attempt::NotSent(reason, node),
-            Ok(call) => match call.await {
-                Ended::Reply(frame) => Attempt::Reply(frame, node),
-                ended @ (Ended::Lost(_) | Ended::Late(_)) => Attempt::Ended(ended, node),
-            },
+impl<'a> Journey<'a> {
+    pub(crate) fn new(cluster: &'a Cluster, request: Request<'a>, route: Route) -> Self {
+        let started = Instant::now();
+        let redirect = redirect(cluster, &request, &route);
+        let said = Bytes::new();
+        Self { cluster, request, route, redirect, started, repeats: 0, said, blocked: None }
+    }
+
+    /// Sends it to whoever is to have it, and follows it from there.
+    pub(crate) async fn go(&mut self) -> Result<Bytes, Error> {
+        let first = self.attempt(&Target::Owner).await;
+        self.resume(first).await
+    }
+
+    /// Follows it from an attempt that was made.
+    pub(crate) async fn resume(&mut self, mut attempt: Attempt) -> Result<Bytes, Error> {
+        loop {
+            let step = match attempt {
+                Attempt::Reply(frame, node) => match Notice::of_reply(&frame, node.addr()) {
+                    None => return Ok(frame),
+                    Some(notice) => self.turned_away(notice, frame, &node),
+                },
+                Attempt::Ended(ended, node) => self.ended(ended, &node)?,
+                Attempt::NotSent(reason, node) => self.not_sent(reason, &node)?,
+                Attempt::Nobody => self.unreachable(),
+            };
+            match self.take(step).await? {
+                Next::Send(next) => attempt = self.attempt(&next).await,
+                Next::Answer(frame) => return Ok(frame),
+            }
         }
+    }
+
+    /// The replica that is to answer, if one is.
+    pub(crate) fn reader(&self) -> Option<Arc<Node>> {
+        let Route::Slot(slot) = self.route else { return None };
+        if self.request.terms.read_from == ReadFrom::Primary
+            || self.request.class != RetryClass::Read
+        {
+            return None;
+        }
+        let zone = self.cluster.config.zone.as_deref();
+        self.cluster.routes().reader(slot, self.request.terms.read_from, zone).cloned()
+    }
+
+    /// Asks a replica. Whatever it says that is no answer, the owner is asked next.
+    async fn read(&self, node: Arc<Node>) -> Option<Bytes> {
+        let call = node.send(self.request.unit, Manner::Reading, self.reader_deadline()).await;
+        let call =
+            call.inspect_err(|error| debug!(node = %node.addr(), ?error, "not read")).ok()?;
+        let Ended::Reply(frame) = call.await else { return None };
+        match Notice::of_reply(&frame, node.addr()) {
+            None => Some(frame),
+            Some(notice) => {
+                debug!(node = %node.addr(), ?notice, "not read");
+                if matches!(notice, Notice::Moved { .. }) {
+                    self.cluster.refresh();
+                }
+                None
+            }
+        }
+    }
+
+    async fn attempt(&mut self, target: &Target) -> Attempt {
+        let Some((node, manner)) = self.find(target) else { return Attempt::Nobody };
+        if let Via::Lease(_) = self.request.via {
+            return Box::pin(self.attempt_leased(node, manner)).await;
+        }
+        match node.send(self.request.unit, manner, self.deadline()).await {
+            Err(reason) => Attempt::NotSent(reason, node),
+            Ok(call) => Attempt::of(call.await, node),
+        }
+    }
+
+    async fn attempt_leased(&mut self, node: Arc<Node>, manner: Manner) -> Attempt {
+        let lease = match node.lease(self.started + self.request.terms.deadline).await {
+            Ok(lease) => lease,
+            Err(reason) => return Attempt::NotSent(reason, node),
+        };
+        let sent = Instant::now();
+        let Ok(call) = lease.send(self.request.unit, manner, self.deadline()) else {
+            return Attempt::Ended(Ended::Lost(Progress::NotSent), node);
+        };
+        let ended = call.await;
+        if sent.elapsed() >= HELD {
+            self.started = Instant::now();
+            self.redirect = redirect(self.cluster, &self.request, &self.route);
+        }
+        match ended {
+            // The node is no longer the one to wait at, and gave nothing away.
+            Ended::Reply(frame) if frame.starts_with(b"-UNBLOCKED") => {
+                self.cluster.refresh();
+                Attempt::Ended(Ended::Lost(Progress::NotSent), node)
+            }
+            Ended::Reply(frame) => {
+                lease.give_back();
+                Attempt::Reply(frame, node)
+            }
+            ended @ (Ended::Lost(_) | Ended::Late(_)) => Attempt::Ended(ended, node),
+        }
+    }
+
+    /// When the time of an attempt that begins now is up.
+    pub(crate) fn deadline(&self) -> Instant {
+        let deadline = self.started + self.request.terms.deadline;
+        match self.request.via {
+            Via::Shared => deadline,
+            Via::Lease(Block::For(time)) => deadline + time.min(FOREVER),
+            Via::Lease(Block::Forever) => deadline + FOREVER,
+        }
+    }
+
+    /// The same for an attempt at a replica.
+    pub(crate) fn reader_deadline(&self) -> Instant {
+        self.started + self.request.terms.deadline / REPLICA_SHARE
     }
 
     fn find(&self, target: &Target) -> Option<(Arc<Node>, Manner)> {
@@ -115,7 +224,7 @@ impl Journey<'_> {
         Some((node?.clone(), manner))
     }
 
-    fn owner<'r>(&'r self, routes: &'r crate::cluster::Routes) -> Option<&'r Arc<Node>> {
+    fn owner<'r>(&'r self, routes: &'r Routes) -> Option<&'r Arc<Node>> {
         match &self.route {
             Route::Slot(slot) => routes.owner(*slot),
             Route::Node(node) => Some(node),
@@ -128,6 +237,7 @@ impl Journey<'_> {
 
     fn turned_away(&mut self, notice: Notice, frame: Bytes, node: &Node) -> Step {
         debug!(node = %node.addr(), ?notice, "turned away");
+        self.cluster.counters.count(Event::of(&notice));
         self.said = frame;
         let routes = self.cluster.routes();
         let now = self.now(&routes);
@@ -138,10 +248,18 @@ impl Journey<'_> {
         match ended {
             Ended::Lost(progress) => {
                 self.cluster.refresh();
-                let mishap = Mishap::Lost { progress, repeats: 0 };
-                match Verdict::of(self.class, mishap, Repeats::Reads) {
-                    Verdict::SendAgain => Ok(self.unreachable()),
-                    Verdict::UnknownOutcome | Verdict::Deliver | Verdict::Fail | Verdict::Close => {
+                let mishap = Mishap::Lost { progress, repeats: self.repeats };
+                if progress.delivery() == Delivery::MaybeSent {
+                    self.repeats += 1;
+                }
+                match Verdict::of(self.request.class, mishap, self.request.terms.repeats) {
+                    Verdict::SendAgain => {
+                        self.cluster.counters.count(Event::SentAgain);
+                        Ok(self.unreachable())
+                    }
+                    Verdict::Fail => Err(Error::Aborted { node: node.addr().clone() }),
+                    Verdict::UnknownOutcome | Verdict::Deliver | Verdict::Close => {
+                        self.cluster.counters.count(Event::Unknown);
                         Err(Error::Unknown { node: node.addr().clone() })
                     }
                 }
@@ -156,14 +274,32 @@ impl Journey<'_> {
             NotSent::Unreachable(error) => {
                 debug!(node = %node.addr(), %error, "unreachable");
                 self.cluster.refresh();
+                self.blocked = Some((node.addr().clone(), error));
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
-            NotSent::Full(source) => Err(Error::Overloaded { node: node.addr().clone(), source }),
+            NotSent::Full(source) => {
+                self.cluster.counters.count(Event::Overloaded);
+                Err(Error::Overloaded { node: node.addr().clone(), source })
+            }
+            NotSent::AllLeased => {
+                self.cluster.counters.count(Event::Overloaded);
+                Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
+            }
+        }
+    }
+
+    fn gave_up(&mut self, reason: GiveUp) -> Error {
+        match (reason, self.blocked.take()) {
+            (GiveUp::NoPrimary { .. } | GiveUp::Unreachable { .. }, Some((node, source))) => {
+                Error::Unreachable { reason, node, source }
+            }
+            (reason, _) => Error::GaveUp(reason),
         }
     }
 
     fn late(&self, node: &Node, delivery: Delivery) -> Error {
+        self.cluster.counters.count(Event::Late);
         let waited = self.started.elapsed();
         Error::Late { node: node.addr().clone(), waited, delivery }
     }
@@ -179,10 +315,7 @@ impl Journey<'_> {
         loop {
             match step {
                 Step::Deliver => return Ok(Next::Answer(self.said.clone())),
-                Step::GiveUp(GiveUp::Unproven) => {
-                    return Err(Error::GaveUp(GiveUp::Unproven));
-                }
-                Step::GiveUp(reason) => return Err(Error::GaveUp(reason)),
+                Step::GiveUp(reason) => return Err(self.gave_up(reason)),
                 Step::Send { to, after, learn } => {
                     self.learn(&to, learn);
                     if !after.is_zero() {
@@ -190,10 +323,10 @@ impl Journey<'_> {
                     }
                     return Ok(Next::Send(to));
                 }
-                Step::WaitForTopology { after, within, .. } => {
+                Step::WaitForTopology { after, within, witness } => {
                     sleep(after).await;
                     let mut rounds = self.cluster.rounds();
-                    self.cluster.refresh();
+                    self.cluster.refresh_for(witness);
                     // Either a view came, or the time is up: the decision is the same.
                     let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
                     let routes = self.cluster.routes();
@@ -214,8 +347,17 @@ impl Journey<'_> {
         }
     }
 
-    fn now<'r>(&self, routes: &'r crate::cluster::Routes) -> Now<'r> {
+    fn now<'r>(&self, routes: &'r Routes) -> Now<'r> {
         let (elapsed, random) = (self.started.elapsed(), fastrand::u64(..));
         Now { table: &routes.table, elapsed, random }
     }
+}
+
+fn redirect(cluster: &Cluster, request: &Request<'_>, route: &Route) -> Redirect {
+    let slot = match route {
+        Route::Slot(slot) => Some(*slot),
+        Route::Any | Route::Node(_) => None,
+    };
+    let limits = cluster.config.limits.redirect(request.terms.deadline);
+    Redirect::new(slot, request.class, limits)
 }

@@ -228,7 +228,7 @@ macro_rules! tuples {
                 if nested {
                     return elements.into_iter().map(Self::from_value).collect();
                 }
-                if elements.len() % $count != 0 {
+                if !elements.len().is_multiple_of($count) {
                     let list = Value::Array(Vec::new());
                     return Err(Error::unexpected(concat!("a list of which each is ", $expected), &list));
                 }
@@ -244,11 +244,18 @@ macro_rules! tuples {
 }
 
 tuples!(
+    1 "a list of 1" (A),
     2 "a list of 2" (A, B),
     3 "a list of 3" (A, B, C),
     4 "a list of 4" (A, B, C, D),
     5 "a list of 5" (A, B, C, D, E),
-    6 "a list of 6" (A, B, C, D, E, F)
+    6 "a list of 6" (A, B, C, D, E, F),
+    7 "a list of 7" (A, B, C, D, E, F, G),
+    8 "a list of 8" (A, B, C, D, E, F, G, H),
+    9 "a list of 9" (A, B, C, D, E, F, G, H, I),
+    10 "a list of 10" (A, B, C, D, E, F, G, H, I, J),
+    11 "a list of 11" (A, B, C, D, E, F, G, H, I, J, K),
+    12 "a list of 12" (A, B, C, D, E, F, G, H, I, J, K, L)
 );
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
 //! as it is told there.
 
+mod address_map;
 mod args;
 mod client;
 mod cluster;
@@ -23,14 +24,29 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod dedicated;
+mod dispatch;
 mod error;
 mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod pipeline;
+mod places;
 mod refresh;
+mod request;
+mod state;
+mod stats;
+mod stream;
 mod subscribe;
+mod terms;
+#[cfg(feature = "tls")]
+mod tls;
+mod transaction;
+mod view;
+mod watch;
 
+pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
@@ -38,11 +54,20 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use pipeline::Pipeline;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, NodeAddr,
-    Protocol, Secret, Slot, Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
+    NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
+    Topology, Value,
 };
-pub use subscribe::{Event, Message, Subscription};
+pub use stats::{Event, NodeStats, Stats};
+pub use subscribe::{Message, Subscription, SubscriptionEvent};
+pub use terms::ReadFrom;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
+pub use transaction::Transaction;
+pub use watch::Watch;

@@ -19,10 +19,22 @@ pub struct Limits {
     pub backoff: Backoff,
     /// How much one connection may owe.
     pub pipeline: PipelineLimits,
+    /// How many commands a pipeline or a transaction may have.
+    pub batch_max: usize,
+    /// How many connections may be leased at a time, to all nodes together: one for each blocking
+    /// command that waits, each [`Dedicated`](crate::Dedicated) and each
+    /// [`Watch`](crate::Watch).
+    pub leases_max: usize,
+    /// How many connections to each node are kept for the next blocking command.
+    pub idle_leases_max: usize,
     /// How large a reply may be.
     pub reply: ReplyLimits,
-    /// The shortest time between two questions after the cluster's topology.
+    /// The shortest time between two questions after the cluster's topology, while calls find
+    /// their way: however many redirects come, there are no more.
     pub refresh_min: Duration,
+    /// The shortest time between two such questions while calls wait for a slot whose owner cannot
+    /// be reached: it adds to the time that a failover takes.
+    pub refresh_outage: Duration,
     /// The longest time between two such questions, if nothing gives reason for one.
     pub refresh_max: Duration,
     /// How many messages wait for a subscriber before the oldest are dropped.
@@ -42,8 +54,12 @@ impl Default for Limits {
             redirects_max: 5,
             backoff: Backoff::default(),
             pipeline: PipelineLimits::default(),
+            batch_max: 10_000,
+            leases_max: 256,
+            idle_leases_max: 8,
             reply: ReplyLimits::default(),
-            refresh_min: Duration::from_millis(100),
+            refresh_min: Duration::from_millis(500),
+            refresh_outage: Duration::from_millis(100),
             refresh_max: Duration::from_secs(60),
             messages_max: 4096,
             message_bytes_max: 16 << 20,
@@ -53,8 +69,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(crate) fn redirect(&self) -> RedirectLimits {
-        let Self { redirects_max: hops_max, deadline, backoff, .. } = *self;
+    pub(crate) fn redirect(&self, deadline: Duration) -> RedirectLimits {
+        let Self { redirects_max: hops_max, backoff, .. } = *self;
         RedirectLimits { hops_max, deadline, backoff }
     }
 }

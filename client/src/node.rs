@@ -1,20 +1,23 @@
-//! A node: its address, and the connection to it while there is one.
+//! A node: its address, and the connections to it while there are any.
+
+mod lease;
+mod link;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
-use slotway_protocol::NodeAddr;
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
-use tracing::{debug, info};
+pub(crate) use lease::Lease;
+use link::Link;
+use parking_lot::Mutex;
+use slotway_protocol::{Access, CommandBuf, Negotiated, NodeAddr, NodeId, ReplyLimits, Value};
+use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
     connect::connect,
-    connection::{Call, Connection, Manner, NotTaken},
+    connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
+    places::Place,
+    stats::{Counters, NodeStats},
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -22,20 +25,23 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Node {
     addr: NodeAddr,
-    config: Arc<Config>,
-    ready: ArcSwapOption<Connection>,
-    dial: watch::Sender<Dial>,
+    place: Mutex<Place>,
+    common: Common,
+    /// The connection that all calls share.
+    shared: Link,
+    /// The one that reads go over while the node is a replica.
+    reading: Link,
+    /// Connections that were leased and are in order.
+    idle: Mutex<Vec<Connection>>,
 }
 
-/// How the last attempt to connect stands.
+/// What the nodes of a client share.
 #[derive(Clone, Debug)]
-enum Dial {
-    /// There was none, or it succeeded.
-    Idle,
-    /// It goes on.
-    Busy { failures: u32 },
-    /// It failed. The next may begin when this time has come.
-    Failed { failures: u32, error: Arc<ConnectError>, until: Instant },
+pub(crate) struct Common {
+    pub(crate) config: Arc<Config>,
+    /// How many more connections may be leased, of all nodes together.
+    pub(crate) leases: Arc<Semaphore>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -47,98 +53,142 @@ pub(crate) enum NotSent {
     Late,
     /// It has as much to do as it may.
     Full(slotway_protocol::PipelineFull),
+    /// As many connections are leased as may be.
+    AllLeased,
 }
 
 impl Node {
-    pub(crate) fn new(addr: NodeAddr, config: Arc<Config>) -> Self {
-        Self { addr, config, ready: ArcSwapOption::empty(), dial: watch::Sender::new(Dial::Idle) }
+    pub(crate) fn new(addr: NodeAddr, place: Place, common: Common) -> Self {
+        Self {
+            addr,
+            place: Mutex::new(place),
+            common,
+            shared: Link::new(Access::ReadWrite),
+            reading: Link::new(Access::ReadOnly),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Where it is reached.
+    pub(crate) fn place(&self) -> Place {
+        self.place.lock().clone()
+    }
+
+    /// Lets it be reached somewhere else from now on.
+    pub(crate) fn relocate(&self, place: Place) {
+        let mut held = self.place.lock();
+        if *held != place {
+            *held = place;
+            drop(held);
+            self.disconnect();
+        }
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.shared.is_failing()
     }
 
     pub(crate) fn addr(&self) -> &NodeAddr {
         &self.addr
     }
 
-    /// Puts an encoded command in line, connecting first if that is needed.
-    pub(crate) async fn send(
+    /// How it is talked to.
+    pub(crate) fn config(&self) -> &Config {
+        &self.common.config
+    }
+
+    /// Puts a unit in line, connecting first if that is needed.
+    pub(crate) async fn send<'a>(
         self: &Arc<Self>,
-        command: &[u8],
+        unit: impl Into<Unit<'a>>,
         manner: Manner,
         deadline: Instant,
     ) -> Result<Call, NotSent> {
+        let unit = unit.into();
         loop {
-            let taken = match &*self.ready.load() {
-                Some(connection) => connection.send(command, manner, deadline),
+            let taken = match &*self.link(manner).ready() {
+                Some(connection) => connection.send(unit, manner, deadline),
                 None => Err(NotTaken::Closed),
             };
             match taken {
                 Ok(call) => return Ok(call),
                 Err(NotTaken::Full(full)) => return Err(NotSent::Full(full)),
-                Err(NotTaken::Closed) => self.connected(deadline).await?,
+                Err(NotTaken::Closed) => link::connected(self, manner, deadline).await?,
             }
         }
     }
 
-    /// Lets go of the connection, so that the next command goes over a new one.
+    /// The connection that all calls share, made first if that is needed.
+    pub(crate) async fn connection(
+        self: &Arc<Self>,
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<Arc<Connection>, NotSent> {
+        loop {
+            if let Some(connection) = &*self.link(manner).ready()
+                && !connection.is_closed()
+            {
+                return Ok(connection.clone());
+            }
+            link::connected(self, manner, deadline).await?;
+        }
+    }
+
+    /// Lets go of the connections, so that the next command goes over a new one.
     pub(crate) fn disconnect(&self) {
-        self.ready.store(None);
+        self.shared.disconnect();
+        self.reading.disconnect();
+        self.idle.lock().clear();
     }
 
-    /// Waits until there is a connection; many may wait for the same one.
-    async fn connected(self: &Arc<Self>, deadline: Instant) -> Result<(), NotSent> {
-        let mut dial = self.dial.subscribe();
-        if self.begin() {
-            tokio::spawn(self.clone().dial());
-        }
-        let ended = dial.wait_for(|dial| !matches!(dial, Dial::Busy { .. }));
-        match timeout_at(deadline, ended).await {
-            Err(_) => Err(NotSent::Late),
-            Ok(Ok(dial)) => match &*dial {
-                Dial::Failed { error, .. } => Err(NotSent::Unreachable(error.clone())),
-                Dial::Idle | Dial::Busy { .. } => Ok(()),
-            },
-            Ok(Err(_)) => Err(NotSent::Unreachable(Arc::new(ConnectError::Closed))),
+    /// How its shared connections are.
+    pub(crate) fn stats(&self) -> NodeStats {
+        let (shared, reading) = (self.shared.load(), self.reading.load());
+        NodeStats {
+            addr: self.addr.clone(),
+            connected: shared.open || reading.open,
+            commands: shared.commands + reading.commands,
+            in_flight: shared.in_flight + reading.in_flight,
+            unsent_bytes: shared.unsent_bytes + reading.unsent_bytes,
         }
     }
 
-    /// Whether this caller is the one to dial: nobody does, nobody has, and it is not too soon.
-    fn begin(&self) -> bool {
-        self.dial.send_if_modified(|dial| {
-            let failures = match dial {
-                Dial::Busy { .. } => return false,
-                Dial::Failed { until, .. } if Instant::now() < *until => return false,
-                Dial::Failed { failures, .. } => *failures,
-                Dial::Idle => 0,
-            };
-            if self.ready.load().as_ref().is_some_and(|connection| !connection.is_closed()) {
-                return false;
+    /// A connection of its own to this node.
+    async fn connect_anew(
+        &self,
+        access: Access,
+    ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
+        let config = self.config();
+        let (connection, negotiated) = connect(&self.addr, &at, config, access).await?;
+        if let Some(expected) = id {
+            let found = node_id(&connection, config).await?;
+            if found != expected {
+                return Err(Arc::new(ConnectError::OtherNode { at, expected, found }));
             }
-            *dial = Dial::Busy { failures };
-            true
-        })
+        }
+        Ok((connection, negotiated))
     }
 
-    async fn dial(self: Arc<Self>) {
-        // The announced address names the node; this is where it is reached from here.
-        let reach = self.config.address_rules.reach(&self.addr);
-        let result = connect(&reach, &self.config).await;
-        self.dial.send_modify(|dial| {
-            let failures = match dial {
-                Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,
-                Dial::Idle => 0,
-            };
-            *dial = match result {
-                Ok((connection, negotiated)) => {
-                    info!(node = %self.addr, version = negotiated.version, "connected");
-                    self.ready.store(Some(Arc::new(connection)));
-                    Dial::Idle
-                }
-                Err(error) => {
-                    debug!(node = %self.addr, %error, "not connected");
-                    let wait = self.config.limits.backoff.delay(failures, fastrand::u64(..));
-                    let failures = failures.saturating_add(1);
-                    Dial::Failed { failures, error, until: Instant::now() + wait }
-                }
-            };
-        });
+    fn link(&self, manner: Manner) -> &Link {
+        match manner {
+            Manner::Plain | Manner::Asking => &self.shared,
+            Manner::Reading => &self.reading,
+        }
     }
+}
+
+/// The id of the node at the other end.
+async fn node_id(connection: &Connection, config: &Config) -> Result<NodeId, Arc<ConnectError>> {
+    let deadline = Instant::now() + config.limits.connect_timeout;
+    let command = CommandBuf::new(&["CLUSTER", "MYID"]).map_err(|_| ConnectError::Nameless)?;
+    let call = connection.send(command.as_command().bytes(), Manner::Plain, deadline);
+    let Ended::Reply(frame) = call.map_err(|_| ConnectError::Closed)?.await else {
+        return Err(Arc::new(ConnectError::Closed));
+    };
+    let answer = Value::decode(&frame, &ReplyLimits::default()).map_err(ConnectError::from)?;
+    let id = answer.as_bytes().and_then(NodeId::parse);
+    id.ok_or_else(|| Arc::new(ConnectError::Nameless))
 }

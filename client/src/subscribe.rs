@@ -5,6 +5,7 @@
 //! are listened to. Where a topic belongs is looked at again whenever the cluster changes, a node
 //! sends it away, or a connection is lost; and whoever listens is told when messages may be missing.
 
+mod dial;
 mod hub;
 mod inbox;
 mod line;
@@ -31,8 +32,8 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 ///
 /// A server sends a message once, to those who are there. Whatever happens to a connection or a
 /// slot, the subscription is made again by itself; but what was published meanwhile is gone, and a
-/// subscriber learns of that by [`Event::Interrupted`] and [`Event::Resubscribed`]. One that reads
-/// too slowly learns by [`Event::Lagged`]. If there was none of these, nothing is missing.
+/// subscriber learns of that by [`SubscriptionEvent::Interrupted`] and [`SubscriptionEvent::Resubscribed`]. One that reads
+/// too slowly learns by [`SubscriptionEvent::Lagged`]. If there was none of these, nothing is missing.
 ///
 /// A cluster keeps the order of what is published at one node. What two nodes are given may come in
 /// any order, and around an interruption a message that was published at another node than the one
@@ -44,12 +45,12 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 ///
 /// ```no_run
 /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
-/// use slotway::Event;
+/// use slotway::SubscriptionEvent;
 ///
 /// let mut news = client.subscribe(["sport", "weather"]).await?;
 /// while let Some(event) = news.next().await {
 ///     match event {
-///         Event::Message(message) => println!("{:?}: {:?}", message.channel, message.payload),
+///         SubscriptionEvent::Message(message) => println!("{:?}: {:?}", message.channel, message.payload),
 ///         other => println!("something may be missing: {other:?}"),
 ///     }
 /// }
@@ -60,18 +61,20 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 pub struct Subscription {
     cluster: Arc<Cluster>,
     inbox: Arc<Inbox>,
+    /// How long the server may take to confirm channels.
+    deadline: Duration,
 }
 
 /// What happened to a [`Subscription`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Event {
+pub enum SubscriptionEvent {
     /// Somebody published something.
     Message(Message),
     /// A connection was lost, or a slot moves: from here on, messages may be missing.
     Interrupted,
     /// All channels are subscribed to again, and all that is published from here on comes. What
-    /// was published since [`Event::Interrupted`] may be missing.
+    /// was published since [`SubscriptionEvent::Interrupted`] may be missing.
     Resubscribed,
     /// The subscriber is too slow: so many messages are missing here. The oldest went, and what
     /// follows is the newest.
@@ -141,7 +144,8 @@ impl Client {
 
     async fn listen(&self, topics: Vec<Topic>) -> Result<Subscription, Error> {
         let inbox = Arc::new(Inbox::new(&self.cluster.config.limits));
-        let subscription = Subscription { cluster: self.cluster.clone(), inbox };
+        let (cluster, deadline) = (self.cluster.clone(), self.terms.deadline);
+        let subscription = Subscription { cluster, inbox, deadline };
         subscription.add(topics).await?;
         Ok(subscription)
     }
@@ -150,7 +154,7 @@ impl Client {
 impl Subscription {
     /// The next event, or none when the last channel has been taken away. Nothing is lost if this
     /// is dropped while it waits.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<SubscriptionEvent> {
         poll_fn(|cx| self.inbox.poll_next(cx)).await
     }
 
@@ -191,8 +195,7 @@ impl Subscription {
         let all = topics.clone();
         let new = Hub::join(&self.cluster, &self.inbox, topics);
         let mut joining = Joining { subscription: self, new };
-        let waited = self.cluster.config.limits.deadline;
-        settled(&self.inbox, &all, waited).await?;
+        settled(&self.inbox, &all, self.deadline).await?;
         joining.new.clear();
         Ok(())
     }
@@ -228,9 +231,9 @@ impl Drop for Subscription {
 }
 
 impl Stream for Subscription {
-    type Item = Event;
+    type Item = SubscriptionEvent;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<SubscriptionEvent>> {
         self.inbox.poll_next(cx)
     }
 }

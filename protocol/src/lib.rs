@@ -7,6 +7,7 @@
 
 mod address_rules;
 mod backoff;
+mod block;
 mod command;
 mod command_table;
 mod encode;
@@ -32,6 +33,7 @@ mod value;
 
 pub use address_rules::{AddressRule, AddressRuleError, AddressRules};
 pub use backoff::Backoff;
+pub use block::Block;
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use command_table::{CommandTable, CommandTableError, UnknownCommand};
 pub use encode::{encode_command, encoded_len};

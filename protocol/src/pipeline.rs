@@ -236,6 +236,11 @@ impl<T> Pipeline<T> {
         })
     }
 
+    /// How many units were ever pushed.
+    pub fn entered(&self) -> u64 {
+        self.front + self.units.len() as u64
+    }
+
     /// How many units wait for a reply.
     pub fn len(&self) -> usize {
         self.units.len()

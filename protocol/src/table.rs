@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{NodeAddr, NodeId, NodeInfo, Shard, Slot, SlotRange, Topology, TopologyError};
+use crate::{Health, NodeAddr, NodeId, NodeInfo, Shard, Slot, SlotRange, Topology, TopologyError};
 
 /// Which node owns each slot, and which nodes there are. Never changes once built.
 ///
@@ -137,7 +137,7 @@ impl SlotTable {
     }
 
     /// The nodes that hold a slot beside its owner.
-    pub fn replicas(&self, slot: Slot) -> impl Iterator<Item = &Node> {
+    pub fn replicas(&self, slot: Slot) -> impl Iterator<Item = &Node> + Clone {
         let owner = self.owner(slot);
         let first = owner.map_or(&[][..], |owner| self.shard_of(owner));
         first.iter().filter(move |node| Some(node.index) != owner.map(|owner| owner.index))
@@ -220,12 +220,16 @@ impl SlotTable {
 /// The addresses that mean exactly one node.
 ///
 /// Several nodes may answer to one address: after a restart under a new id the old entry lingers,
-/// so the healthiest wins; behind one shared name none does, since a guess could be wrong.
+/// so the healthiest wins; behind one shared name none does, since a guess could be wrong. Nodes
+/// that were told apart are all there, well or not.
 fn aliases(nodes: &[Node]) -> Vec<(NodeAddr, u16)> {
-    let mut all: Vec<_> = nodes
-        .iter()
-        .flat_map(|node| node.info.aliases().map(|addr| (addr, node.info.health, node.index)))
-        .collect();
+    let mut all = Vec::with_capacity(nodes.len() * 2);
+    for node in nodes {
+        let name = node.addr().filter(|name| name.node().is_some());
+        let rank = if name.is_some() { Health::Online } else { node.info.health };
+        all.extend(name.map(|name| (name.clone(), rank, node.index)));
+        all.extend(node.info.aliases().map(|addr| (addr, rank, node.index)));
+    }
     all.sort_unstable();
     all.dedup();
     all.chunk_by(|one, other| one.0 == other.0)
@@ -350,7 +354,7 @@ mod tests {
     fn an_address_of_several_nodes_is_that_of_the_healthiest_or_of_none() {
         let mut twins = vec![shard(&[1], &[(0, 9)]), shard(&[1], &[(10, 19)])];
         assert!(table(twins.clone()).node_at(&addr(1)).is_none());
-        twins[0].primary.as_mut().unwrap().health = crate::Health::Failed;
+        twins[0].primary.as_mut().unwrap().health = Health::Failed;
         assert_eq!(table(twins).node_at(&addr(1)).unwrap().index(), 1);
     }
 

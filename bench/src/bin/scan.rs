@@ -1,7 +1,7 @@
 //! What it costs to find a request's end and slot, and a reply's end; redis-protocol beside it.
 #![expect(clippy::print_stdout, reason = "a table for people")]
 
-use std::{hint::black_box, io};
+use std::{alloc::System, hint::black_box, io};
 
 use bytes::Bytes;
 use redis_protocol::{redis_keyslot, resp2};
@@ -10,6 +10,10 @@ use slotway_protocol::{
     CommandTable, Plan, PlanRules, ReplyLimits, ReplyScan, ReplyScanner, RequestLimits,
     RequestScan, RequestScanner, Slot, Value, encode_command,
 };
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const COUNT: u64 = 10_000;
 const ROUNDS: usize = 200;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use slotway_protocol::NodeAddr;
+use slotway_protocol::{NodeAddr, Transport};
 
 use super::Config;
 
@@ -18,13 +18,13 @@ pub enum UrlError {
     #[error("the URL has no scheme: write redis://host:port")]
     NoScheme,
     /// Its scheme is another one.
-    #[error("the URL's scheme is unknown: use redis:// or valkey://")]
+    #[error("the URL's scheme is unknown: use redis:// or valkey://, or with TLS rediss://")]
     Scheme,
-    /// Its scheme asks for TLS.
+    /// Its scheme asks for TLS, which was left out of this build.
     #[error(
-        "the URL's scheme asks for TLS, and TLS is not built in yet: use redis:// or valkey://"
+        "the URL's scheme asks for TLS, and slotway was built without: enable its feature `tls`"
     )]
-    Tls,
+    NoTls,
     /// What stands before the `@` is not a login.
     #[error("the URL's {part} cannot be used: {why}")]
     Login {
@@ -66,7 +66,7 @@ impl FromStr for Config {
 
     fn from_str(url: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
-        check_scheme(scheme)?;
+        let transport = transport(scheme)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         // Whatever stands before such an `@` is part of a password, and not a host or a port.
@@ -84,6 +84,10 @@ impl FromStr for Config {
         }
         let seeds = (1..).zip(seeds.split(',')).map(|(number, text)| seed(number, text));
         let config = Self::new(seeds.collect::<Result<Vec<_>, _>>()?);
+        let config = match transport {
+            Transport::Plain => config,
+            Transport::Tls => over_tls(config)?,
+        };
         match login {
             Some(login) => with_login(config, login),
             None => Ok(config),
@@ -91,13 +95,23 @@ impl FromStr for Config {
     }
 }
 
-fn check_scheme(scheme: &str) -> Result<(), UrlError> {
+fn transport(scheme: &str) -> Result<Transport, UrlError> {
     let is = |names: &[&str]| names.iter().any(|name| scheme.eq_ignore_ascii_case(name));
     match () {
-        () if is(&["redis", "valkey"]) => Ok(()),
-        () if is(&["rediss", "valkeys"]) => Err(UrlError::Tls),
+        () if is(&["redis", "valkey"]) => Ok(Transport::Plain),
+        () if is(&["rediss", "valkeys"]) => Ok(Transport::Tls),
         () => Err(UrlError::Scheme),
     }
+}
+
+#[cfg(feature = "tls")]
+fn over_tls(config: Config) -> Result<Config, UrlError> {
+    Ok(config.with_tls(crate::Tls::new()))
+}
+
+#[cfg(not(feature = "tls"))]
+fn over_tls(_: Config) -> Result<Config, UrlError> {
+    Err(UrlError::NoTls)
 }
 
 fn check_path(path: &str) -> Result<(), UrlError> {
@@ -230,8 +244,6 @@ mod tests {
         check_refused("secret", "no scheme");
         check_refused("http://a", "scheme is unknown");
         check_refused("secret://a", "scheme is unknown");
-        check_refused("rediss://a", "TLS is not built in yet");
-        check_refused("valkeys://a", "TLS is not built in yet");
         check_refused("redis://", "host of seed 1");
         check_refused("redis://a,,b", "host of seed 2");
         check_refused("redis://a:1,:2", "host of seed 2");

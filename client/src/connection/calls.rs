@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// How a call on a connection ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// This reply came.
+    /// This reply came. For a unit that was not run it is the first error in it, which says why.
     Reply(Bytes),
     /// The connection was lost.
     Lost(Progress),
@@ -29,7 +29,13 @@ pub(super) struct Calls {
 #[derive(Debug)]
 enum Place {
     Free,
-    Waiting { waker: Option<Waker>, deadline: Instant, unit: Option<UnitId> },
+    Waiting {
+        waker: Option<Waker>,
+        deadline: Instant,
+        unit: Option<UnitId>,
+        /// The first error among the replies to its unit.
+        refused: Option<Bytes>,
+    },
     Ended(Ended),
 }
 
@@ -37,7 +43,7 @@ impl Calls {
     /// Takes a place for a call that has until `deadline`.
     pub(super) fn enter(&mut self, deadline: Instant) -> u32 {
         self.waiting += 1;
-        let place = Place::Waiting { waker: None, deadline, unit: None };
+        let place = Place::Waiting { waker: None, deadline, unit: None, refused: None };
         match self.free.pop() {
             Some(index) => {
                 self.places[index as usize] = place;
@@ -55,6 +61,29 @@ impl Calls {
         if let Some(Place::Waiting { unit, .. }) = self.places.get_mut(index as usize) {
             *unit = Some(name);
         }
+    }
+
+    /// Notes a reply to a part of the unit that the call waits for.
+    pub(super) fn note(&mut self, index: u32, reply: Bytes) {
+        if let Some(Place::Waiting { refused: refused @ None, .. }) =
+            self.places.get_mut(index as usize)
+            && is_error(&reply)
+        {
+            *refused = Some(reply);
+        }
+    }
+
+    /// Ends a call with the last reply to its unit. Returns who is to be woken.
+    pub(super) fn answer(&mut self, index: u32, reply: Bytes) -> Option<Waker> {
+        let Some(Place::Waiting { refused, .. }) = self.places.get_mut(index as usize) else {
+            return None;
+        };
+        // EXEC only says that it did not run; the error of a queued command says why.
+        let reply = match refused.take() {
+            Some(reason) if is_error(&reply) => reason,
+            Some(_) | None => reply,
+        };
+        self.end(index, Ended::Reply(reply))
     }
 
     /// Ends a call. Returns who is to be woken.
@@ -115,4 +144,8 @@ impl Calls {
             Place::Waiting { .. } | Place::Free | Place::Ended(_) => None,
         })
     }
+}
+
+fn is_error(reply: &[u8]) -> bool {
+    matches!(reply, [b'-' | b'!', ..])
 }

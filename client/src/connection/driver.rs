@@ -39,6 +39,8 @@ pub(super) struct Driver<S> {
     replies: Vec<Bytes>,
     wakers: Vec<Waker>,
     tick: Pin<Box<Sleep>>,
+    /// Whether the driver has stood back, so that calls to come leave in the same write.
+    stood_back: bool,
 }
 
 /// Why a connection ends.
@@ -68,6 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             replies: Vec::new(),
             wakers: Vec::new(),
             tick: Box::pin(sleep(TICK)),
+            stood_back: false,
         }
     }
 
@@ -78,6 +81,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes what there is, reads what there is, and looks at the clock.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.stand_back(cx) {
+            return Poll::Pending;
+        }
         let step = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
             self.poll_tick(cx);
             self.rest(cx)
@@ -86,6 +92,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(()) => Poll::Pending,
             Err(end) => Poll::Ready(end),
         }
+    }
+
+    /// Lets other tasks run before it writes, once: a task that sends wakes the driver to run next, and
+    /// each command would be a write of its own while others are about to send too. Who is alone does
+    /// not wait.
+    fn stand_back(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.stood_back {
+            self.stood_back = false;
+            return false;
+        }
+        let state = self.shared.state.lock();
+        if state.unsent.is_empty() || state.calls.waiting() < 2 || self.written < self.writing.len()
+        {
+            return false;
+        }
+        drop(state);
+        self.stood_back = true;
+        cx.waker().wake_by_ref();
+        true
     }
 
     /// Writes until the socket takes no more, or nothing is left.
@@ -159,9 +184,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         for reply in self.replies.drain(..) {
             match state.pipeline.answer() {
                 Ok(Answered::Last(place)) => {
-                    self.wakers.extend(state.calls.end(place, Ended::Reply(reply)));
+                    self.wakers.extend(state.calls.answer(place, reply));
                 }
-                Ok(Answered::Part { .. } | Answered::Dropped) => {}
+                Ok(Answered::Part { unit, .. }) => {
+                    if let Some(&mut place) = state.pipeline.ticket(unit) {
+                        state.calls.note(place, reply);
+                    }
+                }
+                Ok(Answered::Dropped) => {}
                 Err(error) => {
                     unexpected = Some(error);
                     break;
@@ -198,8 +228,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Says who is to be woken for the next command, unless one has come meanwhile.
     fn rest(&self, cx: &Context<'_>) -> Result<(), End> {
         let mut state = self.shared.state.lock();
-        if state.life == Life::Closing && state.pipeline.is_empty() {
-            return Err(End::Idle);
+        match state.life {
+            Life::Closing if state.pipeline.is_empty() => return Err(End::Idle),
+            Life::Aborting | Life::Closed => return Err(End::Idle),
+            Life::Closing | Life::Open => {}
         }
         if state.unsent.is_empty() {
             state.driver = Some(cx.waker().clone());

@@ -1,6 +1,6 @@
 //! A connection against a node that does as it is told, with time that only passes when all wait.
 
-use std::time::Duration;
+use std::{num::NonZeroU16, time::Duration};
 
 use slotway_protocol::{Delivery, PipelineFull, PipelineLimits, Progress};
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Connection, Ended, Manner, NotTaken};
+use super::{Connection, Ended, Manner, NotTaken, Unit};
 use crate::Limits;
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
@@ -131,4 +131,31 @@ async fn a_connection_that_nobody_needs_closes_when_nothing_is_owed() {
     node.write_all(b"+PONG\r\n").await.unwrap();
     check(&call.await, "+PONG\r\n");
     assert_eq!(node.read(&mut [0; 1]).await.unwrap(), 0, "it is closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_that_is_not_run_ends_with_the_reason() {
+    let (connection, mut node) = start(&Limits::default());
+    let block = Unit { bytes: PING, replies: NonZeroU16::new(4).unwrap() };
+    let calls = [0; 3].map(|_| connection.send(block, Manner::Plain, soon()).unwrap());
+    receive(&mut node, 3).await;
+    node.write_all(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*1\r\n-WRONGTYPE x\r\n").await.unwrap();
+    node.write_all(b"+OK\r\n-MOVED 1 a:1\r\n-ERR two\r\n-EXECABORT x\r\n").await.unwrap();
+    node.write_all(b"+OK\r\n-ERR one\r\n+QUEUED\r\n*0\r\n").await.unwrap();
+    let [ran, moved, odd] = calls;
+    check(&ran.await, "*1\r\n-WRONGTYPE x\r\n");
+    check(&moved.await, "-MOVED 1 a:1\r\n");
+    check(&odd.await, "*0\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aborted_connection_closes_whatever_it_owes() {
+    let (connection, mut node) = start(&Limits::default());
+    let call = connection.send(PING, Manner::Plain, soon()).unwrap();
+    receive(&mut node, 1).await;
+    connection.abort();
+    assert_eq!(node.read(&mut [0; 1]).await.unwrap(), 0, "it is closed");
+    let ended = call.await;
+    assert!(matches!(ended, Ended::Lost(Progress::Sent)), "{ended:?}");
+    assert_eq!(connection.send(PING, Manner::Plain, soon()).unwrap_err(), NotTaken::Closed);
 }

@@ -20,7 +20,7 @@ use crate::Error;
 
 /// Where a connection goes.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) enum Place {
+pub(super) enum Source {
     /// To any node: it has what all nodes have.
     Anywhere,
     /// To this node, for what no other has.
@@ -31,16 +31,16 @@ pub(super) enum Place {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     topics: HashMap<Topic, Entry>,
-    lines: BTreeMap<Place, Line>,
+    lines: BTreeMap<Source, Line>,
     /// Lines that nobody runs yet.
-    started: Vec<(Place, Arc<Notify>)>,
+    started: Vec<(Source, Arc<Notify>)>,
 }
 
 /// A topic that somebody wants.
 #[derive(Debug, Default)]
 struct Entry {
     listeners: SmallVec<[Arc<Inbox>; 1]>,
-    places: SmallVec<[(Place, Wanted); 1]>,
+    sources: SmallVec<[(Source, Wanted); 1]>,
 }
 
 /// One connection.
@@ -63,12 +63,12 @@ pub(super) enum Lesson {
 }
 
 impl Registry {
-    /// Adds a listener to a topic, which comes from these places if it is new.
+    /// Adds a listener to a topic, which comes from these sources if it is new.
     pub(super) fn join(
         &mut self,
         topic: &Topic,
         inbox: &Arc<Inbox>,
-        places: impl FnOnce() -> Vec<Place>,
+        sources: impl FnOnce() -> Vec<Source>,
     ) {
         if let Some(entry) = self.topics.get_mut(topic) {
             entry.listeners.push(inbox.clone());
@@ -79,7 +79,7 @@ impl Registry {
         }
         let listeners = SmallVec::from_elem(inbox.clone(), 1);
         self.topics.insert(topic.clone(), Entry { listeners, ..Entry::default() });
-        self.place(topic, places());
+        self.place(topic, sources());
     }
 
     /// Takes a listener away from a topic.
@@ -92,10 +92,10 @@ impl Registry {
     }
 
     /// Moves every topic to where it belongs now.
-    pub(super) fn place_all(&mut self, places: impl Fn(&Topic) -> Vec<Place>) {
+    pub(super) fn place_all(&mut self, sources: impl Fn(&Topic) -> Vec<Source>) {
         let topics: Vec<Topic> = self.topics.keys().cloned().collect();
         for topic in &topics {
-            self.place(topic, places(topic));
+            self.place(topic, sources(topic));
         }
     }
 
@@ -110,31 +110,31 @@ impl Registry {
     /// Takes in frames that came over a connection from `node`.
     pub(super) fn take_in(
         &mut self,
-        place: &Place,
+        source: &Source,
         node: &NodeAddr,
         frames: &[Value],
     ) -> Result<Vec<Lesson>, UnexpectedFrame> {
         let mut lessons = Vec::new();
         for frame in frames {
-            let Some(line) = self.lines.get_mut(place) else { break };
+            let Some(line) = self.lines.get_mut(source) else { break };
             match line.subscriptions.handle_frame(frame, node)? {
                 Heard::Message(message) => {
-                    let entry = self.topics.get(&topic_of(place, &message.to));
-                    // One that is still on its way from an earlier place would come twice.
-                    let entry = entry.filter(|entry| entry.comes_from(place));
+                    let entry = self.topics.get(&topic_of(source, &message.to));
+                    // One that is still on its way from an earlier source would come twice.
+                    let entry = entry.filter(|entry| entry.comes_from(source));
                     let listeners = entry.into_iter().flat_map(|entry| &entry.listeners);
                     listeners.for_each(|listener| listener.push(&message));
                 }
-                Heard::Joined(channel) => self.set(place, &channel, Wanted::Active),
+                Heard::Joined(channel) => self.set(source, &channel, Wanted::Active),
                 Heard::Ended(channel) => {
-                    self.set(place, &channel, Wanted::Pending);
+                    self.set(source, &channel, Wanted::Pending);
                     lessons.push(Lesson::Stale);
                 }
                 Heard::TurnedAway { notice: Notice::Moved { slot, to }, .. } => {
                     lessons.push(Lesson::Moved(slot, to));
                 }
                 Heard::TurnedAway { .. } => lessons.push(Lesson::Stale),
-                Heard::Refused { channel, error } => self.refuse(place, &channel, &error),
+                Heard::Refused { channel, error } => self.refuse(source, &channel, &error),
                 Heard::Nothing => {}
             }
         }
@@ -142,24 +142,24 @@ impl Registry {
     }
 
     /// Says that a line is connected to this node.
-    pub(super) fn connected(&mut self, place: &Place, node: &NodeAddr) {
-        if let Some(line) = self.lines.get_mut(place) {
+    pub(super) fn connected(&mut self, source: &Source, node: &NodeAddr) {
+        if let Some(line) = self.lines.get_mut(source) {
             line.node = Some(node.clone());
         }
     }
 
     /// Says that a line's connection is gone.
-    pub(super) fn lost(&mut self, place: &Place) {
-        let Some(line) = self.lines.get_mut(place) else { return };
+    pub(super) fn lost(&mut self, source: &Source) {
+        let Some(line) = self.lines.get_mut(source) else { return };
         line.node = None;
         for channel in line.subscriptions.lost() {
-            self.set(place, &channel, Wanted::Pending);
+            self.set(source, &channel, Wanted::Pending);
         }
     }
 
     /// Lets the lines that may be anywhere leave a node that is no good any more.
     pub(super) fn evict(&mut self, is_good: impl Fn(&NodeAddr) -> bool) {
-        if let Some(line) = self.lines.get_mut(&Place::Anywhere)
+        if let Some(line) = self.lines.get_mut(&Source::Anywhere)
             && line.node.as_ref().is_some_and(|node| !is_good(node))
         {
             line.node = None;
@@ -168,24 +168,24 @@ impl Registry {
     }
 
     /// Appends what a line has to send. False if it should leave the node that it is connected to.
-    pub(super) fn flush(&mut self, place: &Place, out: &mut Vec<u8>) -> bool {
-        let Some(line) = self.lines.get_mut(place) else { return false };
+    pub(super) fn flush(&mut self, source: &Source, out: &mut Vec<u8>) -> bool {
+        let Some(line) = self.lines.get_mut(source) else { return false };
         line.subscriptions.flush(out);
         line.node.is_some()
     }
 
     /// Appends a PING.
-    pub(super) fn ping(&mut self, place: &Place, out: &mut Vec<u8>) {
-        if let Some(line) = self.lines.get_mut(place) {
+    pub(super) fn ping(&mut self, source: &Source, out: &mut Vec<u8>) {
+        if let Some(line) = self.lines.get_mut(source) {
             line.subscriptions.ping(out);
         }
     }
 
     /// Takes a line away if nobody needs it.
-    pub(super) fn retire(&mut self, place: &Place) -> bool {
+    pub(super) fn retire(&mut self, source: &Source) -> bool {
         let idle = |line: &Line| line.subscriptions.is_idle();
-        if self.lines.get(place).is_none_or(idle) {
-            self.lines.remove(place);
+        if self.lines.get(source).is_none_or(idle) {
+            self.lines.remove(source);
             return true;
         }
         false
@@ -193,16 +193,16 @@ impl Registry {
 
     /// Takes a line away whose task is no more. What it had comes back with the next
     /// [`Self::place_all`]. False if there was none.
-    pub(super) fn abandon(&mut self, place: &Place) -> bool {
-        self.lost(place);
+    pub(super) fn abandon(&mut self, source: &Source) -> bool {
+        self.lost(source);
         for entry in self.topics.values_mut() {
-            entry.places.retain(|(at, _)| at != place);
+            entry.sources.retain(|(at, _)| at != source);
         }
-        self.lines.remove(place).is_some()
+        self.lines.remove(source).is_some()
     }
 
     /// The lines that somebody has to run from now on.
-    pub(super) fn started(&mut self) -> Vec<(Place, Arc<Notify>)> {
+    pub(super) fn started(&mut self) -> Vec<(Source, Arc<Notify>)> {
         std::mem::take(&mut self.started)
     }
 
@@ -211,48 +211,48 @@ impl Registry {
         self.topics.keys().any(|topic| matches!(topic, Topic::Keyspace(_)))
     }
 
-    /// Lets a topic come from these places and no others.
-    fn place(&mut self, topic: &Topic, places: Vec<Place>) {
+    /// Lets a topic come from these sources and no others.
+    fn place(&mut self, topic: &Topic, sources: Vec<Source>) {
         let Some(entry) = self.topics.get_mut(topic) else { return };
         let (was_whole, channel) = (entry.is_whole(), topic.channel());
         let lines = &mut self.lines;
-        entry.places.retain(|(place, _)| {
-            let stays = places.contains(place);
-            if let Some(line) = lines.get_mut(place).filter(|_| !stays) {
+        entry.sources.retain(|(source, _)| {
+            let stays = sources.contains(source);
+            if let Some(line) = lines.get_mut(source).filter(|_| !stays) {
                 line.subscriptions.unwant(&channel);
                 line.bell.notify_one();
             }
             stays
         });
-        for place in places {
-            if entry.places.iter().any(|(there, _)| *there == place) {
+        for source in sources {
+            if entry.sources.iter().any(|(there, _)| *there == source) {
                 continue;
             }
-            let line = lines.entry(place.clone()).or_insert_with(|| {
+            let line = lines.entry(source.clone()).or_insert_with(|| {
                 let line = Line::new();
-                self.started.push((place.clone(), line.bell.clone()));
+                self.started.push((source.clone(), line.bell.clone()));
                 line
             });
-            entry.places.push((place, line.subscriptions.want(&channel)));
+            entry.sources.push((source, line.subscriptions.want(&channel)));
             line.bell.notify_one();
         }
         entry.tell(topic, was_whole);
     }
 
-    fn set(&mut self, place: &Place, channel: &Channel, wanted: Wanted) {
-        let topic = topic_of(place, channel);
+    fn set(&mut self, source: &Source, channel: &Channel, wanted: Wanted) {
+        let topic = topic_of(source, channel);
         let Some(entry) = self.topics.get_mut(&topic) else { return };
         let was_whole = entry.is_whole();
-        for (at, stand) in &mut entry.places {
-            if at == place {
+        for (at, stand) in &mut entry.sources {
+            if at == source {
                 *stand = wanted;
             }
         }
         entry.tell(&topic, was_whole);
     }
 
-    fn refuse(&mut self, place: &Place, channel: &Channel, error: &[u8]) {
-        let topic = topic_of(place, channel);
+    fn refuse(&mut self, source: &Source, channel: &Channel, error: &[u8]) {
+        let topic = topic_of(source, channel);
         let Some(entry) = self.topics.get(&topic) else { return };
         let error = Error::from_server(error);
         entry.listeners.iter().for_each(|listener| listener.refused(&topic, &error));
@@ -268,12 +268,12 @@ impl Registry {
 impl Entry {
     /// Whether all its messages come.
     fn is_whole(&self) -> bool {
-        let active = |(_, wanted): &(Place, Wanted)| *wanted == Wanted::Active;
-        !self.places.is_empty() && self.places.iter().all(active)
+        let active = |(_, wanted): &(Source, Wanted)| *wanted == Wanted::Active;
+        !self.sources.is_empty() && self.sources.iter().all(active)
     }
 
-    fn comes_from(&self, place: &Place) -> bool {
-        self.places.iter().any(|(at, wanted)| at == place && *wanted == Wanted::Active)
+    fn comes_from(&self, source: &Source) -> bool {
+        self.sources.iter().any(|(at, wanted)| at == source && *wanted == Wanted::Active)
     }
 
     fn tell(&self, topic: &Topic, was_whole: bool) {
@@ -292,12 +292,12 @@ impl Line {
 }
 
 /// What a channel of a connection is to those who listen.
-fn topic_of(place: &Place, channel: &Channel) -> Topic {
+fn topic_of(source: &Source, channel: &Channel) -> Topic {
     let name = channel.name.clone();
-    match (channel.kind, place) {
+    match (channel.kind, source) {
         (ChannelKind::Plain, _) => Topic::Plain(name),
         (ChannelKind::Sharded, _) => Topic::Sharded(name),
-        (ChannelKind::Pattern, Place::Anywhere) => Topic::Pattern(name),
-        (ChannelKind::Pattern, Place::At(_)) => Topic::Keyspace(name),
+        (ChannelKind::Pattern, Source::Anywhere) => Topic::Pattern(name),
+        (ChannelKind::Pattern, Source::At(_)) => Topic::Keyspace(name),
     }
 }

@@ -3,7 +3,7 @@ use tokio::io::{DuplexStream, duplex};
 use super::*;
 use crate::{
     Config,
-    subscribe::{Event, Topic, inbox::Inbox},
+    subscribe::{SubscriptionEvent, Topic, inbox::Inbox},
 };
 
 /// A line that is connected to the test, and one who listens to some channels over it.
@@ -23,9 +23,9 @@ impl Stage {
             for channel in channels {
                 let topic = topic(channel);
                 assert!(inbox.add(&topic));
-                registry.join(&topic, &inbox, || vec![Place::Anywhere]);
+                registry.join(&topic, &inbox, || vec![Source::Anywhere]);
             }
-            registry.connected(&Place::Anywhere, &node);
+            registry.connected(&Source::Anywhere, &node);
             registry.started().remove(0).1
         });
         Self { cluster, inbox, bell, node }
@@ -37,11 +37,11 @@ impl Stage {
         F: Future,
     {
         let (ours, theirs) = duplex(room);
-        let session = Session::new(ours, &self.cluster, &Place::Anywhere, &self.node);
+        let session = Session::new(ours, &self.cluster, &Source::Anywhere, &self.node);
         tokio::join!(session.run(&self.bell), node(theirs))
     }
 
-    async fn next(&self) -> Option<Event> {
+    async fn next(&self) -> Option<SubscriptionEvent> {
         std::future::poll_fn(|cx| self.inbox.poll_next(cx)).await
     }
 }
@@ -76,7 +76,7 @@ async fn frames_that_come_byte_by_byte_are_taken_in() {
     stage.inbox.settle(&[topic("news")]).await.unwrap();
     let event = stage.next().await;
     assert!(
-        matches!(&event, Some(Event::Message(message)) if message.payload == "hello"),
+        matches!(&event, Some(SubscriptionEvent::Message(message)) if message.payload == "hello"),
         "{event:?}"
     );
 }

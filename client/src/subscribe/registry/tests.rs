@@ -3,14 +3,14 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::*;
-use crate::{Limits, subscribe::Event};
+use crate::{Limits, subscribe::SubscriptionEvent};
 
 fn node(name: &str) -> NodeAddr {
     NodeAddr::new(name, 7000)
 }
 
-fn at(name: &str) -> Place {
-    Place::At(node(name))
+fn at(name: &str) -> Source {
+    Source::At(node(name))
 }
 
 fn sharded(name: &str) -> Topic {
@@ -29,35 +29,35 @@ impl Stage {
         Self { registry: Registry::default(), inbox }
     }
 
-    fn join(&mut self, topic: &Topic, places: &[Place]) {
+    fn join(&mut self, topic: &Topic, sources: &[Source]) {
         assert!(self.inbox.add(topic));
-        self.registry.join(topic, &self.inbox, || places.to_vec());
-        for (place, _) in self.registry.started() {
-            let node = if let Place::At(node) = &place { node.clone() } else { node("any") };
-            self.registry.connected(&place, &node);
+        self.registry.join(topic, &self.inbox, || sources.to_vec());
+        for (source, _) in self.registry.started() {
+            let node = if let Source::At(node) = &source { node.clone() } else { node("any") };
+            self.registry.connected(&source, &node);
         }
     }
 
     /// What a line sends: the words of it.
     #[track_caller]
-    fn sends(&mut self, place: &Place, expected: &str) {
+    fn sends(&mut self, source: &Source, expected: &str) {
         let mut out = Vec::new();
-        self.registry.flush(place, &mut out);
+        self.registry.flush(source, &mut out);
         let text = String::from_utf8(out).unwrap();
         let words =
             text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with(['*', '$']));
         assert_eq!(words.collect::<Vec<_>>().join(" "), expected);
     }
 
-    fn hears(&mut self, place: &Place, words: &[&str]) -> Vec<Lesson> {
+    fn hears(&mut self, source: &Source, words: &[&str]) -> Vec<Lesson> {
         let words = words.iter().map(|word| Value::Bulk(Bytes::copy_from_slice(word.as_bytes())));
         let frame = Value::Push(words.collect());
-        self.registry.take_in(place, &node("any"), &[frame]).unwrap()
+        self.registry.take_in(source, &node("any"), &[frame]).unwrap()
     }
 
-    fn fails(&mut self, place: &Place, error: &'static str) -> Vec<Lesson> {
+    fn fails(&mut self, source: &Source, error: &'static str) -> Vec<Lesson> {
         let frame = Value::Error(Bytes::from_static(error.as_bytes()));
-        self.registry.take_in(place, &node("any"), &[frame]).unwrap()
+        self.registry.take_in(source, &node("any"), &[frame]).unwrap()
     }
 
     #[track_caller]
@@ -65,7 +65,7 @@ impl Stage {
         let mut got = Vec::new();
         let cx = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(event)) = self.inbox.poll_next(&cx) {
-            got.push(if let Event::Message(message) = &event {
+            got.push(if let SubscriptionEvent::Message(message) = &event {
                 String::from_utf8(message.payload.to_vec()).unwrap()
             } else {
                 format!("{event:?}")
@@ -132,10 +132,10 @@ fn notifications_are_whole_when_every_primary_sends_them() {
     let mut stage = Stage::new();
     let topic = Topic::Keyspace(Bytes::from_static(b"__key*"));
     stage.join(&topic, &[at("a"), at("b")]);
-    for place in [at("a"), at("b")] {
-        stage.sends(&place, "PSUBSCRIBE __key*");
-        stage.hears(&place, &["psubscribe", "__key*", "1"]);
-        stage.hears(&place, &["pmessage", "__key*", "__keyevent@0__:set", "key"]);
+    for source in [at("a"), at("b")] {
+        stage.sends(&source, "PSUBSCRIBE __key*");
+        stage.hears(&source, &["psubscribe", "__key*", "1"]);
+        stage.hears(&source, &["pmessage", "__key*", "__keyevent@0__:set", "key"]);
     }
     // The first came before there were all.
     stage.check(&["key", "key"]);
@@ -149,45 +149,45 @@ fn notifications_are_whole_when_every_primary_sends_them() {
 #[test]
 fn the_last_who_leaves_ends_a_subscription_and_no_one_before() {
     let mut stage = Stage::new();
-    let (topic, place) = (Topic::Plain(Bytes::from_static(b"news")), Place::Anywhere);
-    stage.join(&topic, std::slice::from_ref(&place));
-    stage.sends(&place, "SUBSCRIBE news");
-    stage.hears(&place, &["subscribe", "news", "1"]);
+    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    stage.join(&topic, std::slice::from_ref(&source));
+    stage.sends(&source, "SUBSCRIBE news");
+    stage.hears(&source, &["subscribe", "news", "1"]);
     let other = Arc::new(Inbox::new(&Limits::default()));
     other.add(&topic);
-    stage.registry.join(&topic, &other, || panic!("it has its place"));
+    stage.registry.join(&topic, &other, || panic!("it has its source"));
     stage.registry.leave(&topic, &other);
-    stage.sends(&place, "");
+    stage.sends(&source, "");
     stage.registry.leave(&topic, &stage.inbox);
-    stage.sends(&place, "UNSUBSCRIBE news");
-    assert!(!stage.registry.retire(&place));
-    stage.hears(&place, &["unsubscribe", "news", "0"]);
-    assert!(stage.registry.retire(&place));
+    stage.sends(&source, "UNSUBSCRIBE news");
+    assert!(!stage.registry.retire(&source));
+    stage.hears(&source, &["unsubscribe", "news", "0"]);
+    assert!(stage.registry.retire(&source));
 }
 
 #[test]
 fn a_line_without_a_task_gets_another() {
     let mut stage = Stage::new();
-    let (topic, place) = (Topic::Plain(Bytes::from_static(b"news")), Place::Anywhere);
-    stage.join(&topic, std::slice::from_ref(&place));
-    stage.sends(&place, "SUBSCRIBE news");
-    stage.hears(&place, &["subscribe", "news", "1"]);
-    assert!(stage.registry.abandon(&place));
-    assert!(!stage.registry.abandon(&place));
-    stage.registry.place_all(|_| vec![place.clone()]);
+    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    stage.join(&topic, std::slice::from_ref(&source));
+    stage.sends(&source, "SUBSCRIBE news");
+    stage.hears(&source, &["subscribe", "news", "1"]);
+    assert!(stage.registry.abandon(&source));
+    assert!(!stage.registry.abandon(&source));
+    stage.registry.place_all(|_| vec![source.clone()]);
     assert_eq!(stage.registry.started().len(), 1);
-    stage.sends(&place, "SUBSCRIBE news");
-    stage.hears(&place, &["subscribe", "news", "1"]);
+    stage.sends(&source, "SUBSCRIBE news");
+    stage.hears(&source, &["subscribe", "news", "1"]);
     stage.check(&["Interrupted", "Resubscribed"]);
 }
 
 #[test]
 fn a_node_that_is_no_good_is_left() {
     let mut stage = Stage::new();
-    let (topic, place) = (Topic::Plain(Bytes::from_static(b"news")), Place::Anywhere);
-    stage.join(&topic, std::slice::from_ref(&place));
+    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    stage.join(&topic, std::slice::from_ref(&source));
     stage.registry.evict(|_| true);
-    assert!(stage.registry.flush(&place, &mut Vec::new()));
+    assert!(stage.registry.flush(&source, &mut Vec::new()));
     stage.registry.evict(|_| false);
-    assert!(!stage.registry.flush(&place, &mut Vec::new()));
+    assert!(!stage.registry.flush(&source, &mut Vec::new()));
 }
