@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::{
     Config, Error,
     cluster::Cluster,
+    credentials::Rotation,
     refresh::{find_nodes, keep_fresh},
     stats,
     terms::Terms,
@@ -51,7 +52,11 @@ impl Client {
             repeats: config.repeats,
         };
         let cluster = Arc::new(Cluster::new(Arc::new(config)));
+        let rotation = cluster.config.credentials_provider.as_ref().map(Rotation::new);
         first_view(&cluster).await?;
+        if let Some(rotation) = rotation {
+            tokio::spawn(rotation.follow(Arc::downgrade(&cluster)));
+        }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
         let commands =
@@ -73,8 +78,8 @@ async fn first_view(cluster: &Arc<Cluster>) -> Result<(), Error> {
     let seeds = &cluster.config.seeds;
     let mut last = None;
     for addr in seeds {
-        // As long again as a connection may take, so that why there is none is known by then.
-        let deadline = Instant::now() + cluster.config.limits.connect_timeout.saturating_mul(2);
+        // Longer than credentials and a connection may take, so that it is known why there is none.
+        let deadline = Instant::now() + cluster.config.limits.connect_timeout.saturating_mul(3);
         match view_of(&cluster.seed(addr), deadline).await {
             Ok(view) => match cluster.publish(view) {
                 Ok(()) if cluster.has_lost_nodes() => {

@@ -136,6 +136,11 @@ impl Cluster {
         Arc::new(Node::new(addr.clone(), place, common))
     }
 
+    /// All nodes that may have connections.
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.lock().values().cloned().collect()
+    }
+
     /// Takes in what a MOVED said of one slot, and asks for the rest.
     pub(crate) fn learn(&self, slot: Slot, owner: &NodeAddr) {
         self.routes.rcu(|routes| match routes.table.with_moved(slot, owner) {

@@ -1,5 +1,6 @@
 //! What a client is told before it connects.
 
+mod options;
 mod url;
 
 use std::time::Duration;
@@ -11,7 +12,7 @@ pub use url::UrlError;
 
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{AddressMap, Limits, ReadFrom};
+use crate::{AddressMap, CredentialsProvider, Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -29,7 +30,11 @@ use crate::{AddressMap, Limits, ReadFrom};
 ///
 /// A URL is `redis://` or `valkey://`, with TLS `rediss://` or `valkeys://`, `user:password@` or `:password@` if somebody logs in, and one
 /// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
-/// none is given. User and password are percent-encoded.
+/// none is given. User and password are percent-encoded. `/3` behind the seeds is database 3.
+///
+/// Options follow a `?`, with `&` between them: `protocol=resp2`, `name=app`, `deadline=500ms`,
+/// `connect_timeout=2s`, `database=3`, `node=host:port` for one more seed, and for TLS `ca_file`,
+/// `cert_file`, `key_file` and `server_name`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -37,11 +42,16 @@ pub struct Config {
     pub seeds: Vec<NodeAddr>,
     /// Who logs in; nobody, if nothing is given.
     pub credentials: Option<Credentials>,
+    /// Who is asked, for each connection, who logs in; it goes before `credentials`.
+    pub credentials_provider: Option<CredentialsProvider>,
     /// How nodes are talked to over TLS; in the clear, if nothing is given.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
     /// The protocol to ask for.
     pub protocol: Protocol,
+    /// The database. A cluster has number 0 alone, unless its servers are Valkey 9 or later and
+    /// `cluster-databases` allows for more.
+    pub database: u32,
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
@@ -62,9 +72,11 @@ impl Config {
         Self {
             seeds: seeds.into_iter().collect(),
             credentials: None,
+            credentials_provider: None,
             #[cfg(feature = "tls")]
             tls: None,
             protocol: Protocol::default(),
+            database: 0,
             name: None,
             read_from: ReadFrom::default(),
             zone: None,
@@ -90,6 +102,13 @@ impl Config {
         self
     }
 
+    /// Asks for user and password at each new connection, instead of being told them once.
+    #[must_use]
+    pub fn with_credentials_provider(mut self, provider: CredentialsProvider) -> Self {
+        self.credentials_provider = Some(provider);
+        self
+    }
+
     /// Talks TLS to all nodes, in this way. Without it, `rediss://` does so by the defaults.
     #[cfg(feature = "tls")]
     #[must_use]
@@ -108,6 +127,13 @@ impl Config {
     #[must_use]
     pub fn with_address_map(mut self, map: AddressMap) -> Self {
         self.address_map = map;
+        self
+    }
+
+    /// Uses the database with this number on all connections.
+    #[must_use]
+    pub fn with_database(mut self, database: u32) -> Self {
+        self.database = database;
         self
     }
 

@@ -135,6 +135,12 @@ pub enum ConnectError {
     /// The node did not accept us.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+    /// The provider of credentials failed, or took too long.
+    #[error("the credentials provider gave no credentials: {0}")]
+    Credentials(Box<dyn std::error::Error + Send + Sync>),
+    /// A function of the application panicked, such as one that maps names.
+    #[error("a function of the application panicked while the connection was made")]
+    Panicked,
     /// The node does not speak the protocol.
     #[error("the node does not speak the protocol: {0}")]
     Protocol(#[from] ReplyError),

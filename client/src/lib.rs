@@ -24,6 +24,7 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod credentials;
 mod dedicated;
 mod dispatch;
 mod error;
@@ -39,6 +40,7 @@ mod state;
 mod stats;
 mod stream;
 mod subscribe;
+mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
 mod tls;
@@ -54,6 +56,7 @@ pub use commands::{
     BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
 };
 pub use config::{Config, UrlError};
+pub use credentials::CredentialsProvider;
 pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;

@@ -13,6 +13,14 @@ pub struct Limits {
     pub deadline: Duration,
     /// How long a connection may take from its first packet to the end of the handshake.
     pub connect_timeout: Duration,
+    /// After this long without a word from a node, the kernel asks whether it is still there; never,
+    /// if nothing is given. It also keeps what is in between, such as NAT, from forgetting a
+    /// connection that is not used.
+    pub keepalive: Option<Duration>,
+    /// How long a node may leave what it was sent unacknowledged before the connection is given up:
+    /// it is what notices a machine that went away without a word. Nothing means minutes, which is
+    /// the kernel's way. It counts on Linux only.
+    pub unacknowledged_max: Option<Duration>,
     /// How many redirects a call follows.
     pub redirects_max: u8,
     /// The waits before a call is sent again, and between attempts to connect to a node.
@@ -51,6 +59,8 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
+            keepalive: Some(Duration::from_secs(15)),
+            unacknowledged_max: Some(Duration::from_secs(2)),
             redirects_max: 5,
             backoff: Backoff::default(),
             pipeline: PipelineLimits::default(),

@@ -135,6 +135,13 @@ impl Node {
         }
     }
 
+    /// The shared connections that there are, as soon as none is being made. Those that wait to be
+    /// leased are let go.
+    pub(crate) async fn settled(&self) -> impl Iterator<Item = Arc<Connection>> {
+        self.idle.lock().clear();
+        [self.shared.settled().await, self.reading.settled().await].into_iter().flatten()
+    }
+
     /// Lets go of the connections, so that the next command goes over a new one.
     pub(crate) fn disconnect(&self) {
         self.shared.disconnect();

@@ -97,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Lets other tasks run before it writes, once: a task that sends wakes the driver to run next, and
     /// each command would be a write of its own while others are about to send too. Who is alone does
     /// not wait.
-    fn stand_back(&mut self, cx: &mut Context<'_>) -> bool {
+    fn stand_back(&mut self, cx: &Context<'_>) -> bool {
         if self.stood_back {
             self.stood_back = false;
             return false;

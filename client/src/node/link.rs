@@ -61,6 +61,14 @@ impl Link {
         matches!(*self.dial.borrow(), Dial::Failed { .. })
     }
 
+    /// The same, as soon as none is being made.
+    pub(super) async fn settled(&self) -> Option<Arc<Connection>> {
+        let mut dial = self.dial.subscribe();
+        // It only fails when the sender is gone, which is this link's.
+        let _ = dial.wait_for(|dial| !matches!(dial, Dial::Busy { .. })).await;
+        self.ready.load_full()
+    }
+
     pub(super) fn disconnect(&self) {
         self.replace(None);
     }
