@@ -273,3 +273,31 @@ fn names(given: impl ToArgs, topic: fn(Bytes) -> Topic) -> Result<Vec<Topic>, Er
     }
     Ok(given.args().skip(1).map(|name| topic(Bytes::copy_from_slice(name))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_free_to_move(_: impl Send + 'static) {}
+
+    #[test]
+    fn subscriptions_and_their_calls_move_between_threads() {
+        let _ = |client: Client, mut subscription: Subscription| {
+            is_free_to_move(async move { client.subscribe(["a", "b"]).await });
+            is_free_to_move(async move {
+                subscription.ssubscribe(vec!["c"]).await?;
+                Ok::<_, Error>(subscription.next().await)
+            });
+        };
+    }
+
+    #[test]
+    fn channels_are_named_one_by_one_or_together() {
+        let plain = |names: &[&'static str]| -> Vec<Topic> {
+            names.iter().map(|name| Topic::Plain(Bytes::from_static(name.as_bytes()))).collect()
+        };
+        assert_eq!(names("a", Topic::Plain).unwrap(), plain(&["a"]));
+        assert_eq!(names(("a", ["b", "c"]), Topic::Plain).unwrap(), plain(&["a", "b", "c"]));
+        assert!(matches!(names([""; 0], Topic::Plain), Err(Error::Refused(_))));
+    }
+}

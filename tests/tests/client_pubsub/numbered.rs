@@ -18,6 +18,8 @@ use crate::{PATIENCE, next};
 pub(crate) struct Numbered {
     task: JoinHandle<()>,
     answered: Arc<AtomicU64>,
+    /// Those that may not have been published.
+    doubtful: Arc<Mutex<BTreeSet<u64>>>,
 }
 
 /// What a subscriber saw.
@@ -46,7 +48,7 @@ impl Numbered {
         let client = client.clone();
         Self::start(move |n| {
             let client = client.clone();
-            async move { drop(client.spublish(channel, n).await) }
+            async move { client.spublish(channel, n).await.is_ok() }
         })
     }
 
@@ -58,24 +60,27 @@ impl Numbered {
             let admin = admin.clone();
             async move {
                 let command = ["PUBLISH", channel, &n.to_string()];
-                admin.lock().await.call(&command).await.unwrap();
+                admin.lock().await.call(&command).await.is_ok()
             }
         })
     }
 
     fn start<F>(publish: impl Fn(u64) -> F + Send + 'static) -> Self
     where
-        F: Future<Output = ()> + Send,
+        F: Future<Output = bool> + Send,
     {
-        let answered = Arc::new(AtomicU64::new(0));
-        let counter = answered.clone();
+        let (answered, doubtful) =
+            (Arc::new(AtomicU64::new(0)), Arc::<Mutex<BTreeSet<u64>>>::default());
+        let (counter, doubts) = (answered.clone(), doubtful.clone());
         let task = tokio::spawn(async move {
             for n in 1.. {
-                publish(n).await;
+                if !publish(n).await {
+                    doubts.lock().await.insert(n);
+                }
                 counter.store(n, Ordering::SeqCst);
             }
         });
-        Self { task, answered }
+        Self { task, answered, doubtful }
     }
 
     /// The last number that has been answered.
@@ -109,6 +114,10 @@ impl Seen {
         let caught_up = async {
             while self.last <= goal || !self.missing.is_empty() {
                 self.take(&next(subscription).await);
+                if !self.missing.is_empty() {
+                    let doubtful = numbered.doubtful.lock().await;
+                    self.missing.retain(|n| !doubtful.contains(n));
+                }
             }
         };
         if timeout(PATIENCE, caught_up).await.is_err() {
