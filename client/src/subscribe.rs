@@ -71,7 +71,8 @@ pub struct Subscription {
 pub enum SubscriptionEvent {
     /// Somebody published something.
     Message(Message),
-    /// A connection was lost, or a slot moves: from here on, messages may be missing.
+    /// A connection was lost, or a slot moves: from here on, messages may be missing. Others may
+    /// come already.
     Interrupted,
     /// All channels are subscribed to again, and all that is published from here on comes. What
     /// was published since [`SubscriptionEvent::Interrupted`] may be missing.

@@ -74,11 +74,16 @@ impl Hub {
         node: &NodeAddr,
         frames: &[Value],
     ) -> Result<(), UnexpectedFrame> {
-        let lessons = self.state.lock().registry.take_in(source, node, frames)?;
+        let round = || *cluster.rounds().borrow();
+        let lessons = self.state.lock().registry.take_in(source, node, frames, round)?;
         for lesson in lessons {
             match lesson {
                 Lesson::Moved(slot, Some(owner)) => cluster.learn(slot, &owner),
                 Lesson::Moved(_, None) | Lesson::Stale => cluster.refresh_for(None),
+                Lesson::Doubtful => {
+                    cluster.refresh_for(Some(node.clone()));
+                    cluster.refresh_for(None);
+                }
             }
             self.misplaced.notify_one();
         }
@@ -103,8 +108,11 @@ impl Hub {
         let routes = cluster.routes();
         state.registry.place_all(|topic| sources_of(topic, &routes));
         state.registry.evict(|node| is_good(node, &routes));
-        if let Occasion::Round = occasion {
+        if let Occasion::Round(round) = occasion {
             state.registry.retry();
+            if !state.registry.confirm(round) {
+                cluster.refresh_for(None);
+            }
         }
         state.start(cluster);
     }
@@ -127,8 +135,8 @@ impl State {
 enum Occasion {
     /// A node said that one of them is elsewhere.
     Lesson,
-    /// The cluster was asked for its state.
-    Round,
+    /// The cluster was asked for its state, and this is how often that has been done.
+    Round(u64),
 }
 
 /// Moves topics when the cluster changes, as long as anybody uses the client.
@@ -140,7 +148,7 @@ async fn keep_placed(cluster: Weak<Cluster>) {
     loop {
         let occasion = async {
             tokio::select! {
-                _ = rounds.changed() => Occasion::Round,
+                _ = rounds.changed() => Occasion::Round(*rounds.borrow_and_update()),
                 () = misplaced.notified() => Occasion::Lesson,
             }
         };

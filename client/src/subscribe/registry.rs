@@ -40,7 +40,24 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Entry {
     listeners: SmallVec<[Arc<Inbox>; 1]>,
-    sources: SmallVec<[(Source, Wanted); 1]>,
+    sources: SmallVec<[(Source, Stand); 1]>,
+}
+
+/// How a topic stands at one of its sources.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stand {
+    /// It has yet to be confirmed there.
+    Pending,
+    /// It was confirmed there once, and is no more.
+    Lost,
+    /// It was lost and confirmed again when so many rounds of asking for the topology had ended.
+    ///
+    /// A primary that is being replaced lets go of its channels, and then takes them again as a
+    /// replica, but its successor may send it nothing yet. So one round that began after this has to
+    /// find that the topic still belongs here.
+    Doubtful(u64),
+    /// All its messages come.
+    Active,
 }
 
 /// One connection.
@@ -60,6 +77,8 @@ pub(super) enum Lesson {
     Moved(Slot, Option<NodeAddr>),
     /// Something has changed.
     Stale,
+    /// The node has to say itself whether it still owns what it owned.
+    Doubtful,
 }
 
 impl Registry {
@@ -113,6 +132,7 @@ impl Registry {
         source: &Source,
         node: &NodeAddr,
         frames: &[Value],
+        round: impl Fn() -> u64,
     ) -> Result<Vec<Lesson>, UnexpectedFrame> {
         let mut lessons = Vec::new();
         for frame in frames {
@@ -125,9 +145,15 @@ impl Registry {
                     let listeners = entry.into_iter().flat_map(|entry| &entry.listeners);
                     listeners.for_each(|listener| listener.push(&message));
                 }
-                Heard::Joined(channel) => self.set(source, &channel, Wanted::Active),
+                Heard::Joined(channel) => self.change(source, &channel, |stand| match source {
+                    Source::At(_) if stand == Stand::Lost => {
+                        lessons.push(Lesson::Doubtful);
+                        Stand::Doubtful(round())
+                    }
+                    Source::At(_) | Source::Anywhere => Stand::Active,
+                }),
                 Heard::Ended(channel) => {
-                    self.set(source, &channel, Wanted::Pending);
+                    self.change(source, &channel, Stand::lost);
                     lessons.push(Lesson::Stale);
                 }
                 Heard::TurnedAway { notice: Notice::Moved { slot, to }, .. } => {
@@ -153,7 +179,7 @@ impl Registry {
         let Some(line) = self.lines.get_mut(source) else { return };
         line.node = None;
         for channel in line.subscriptions.lost() {
-            self.set(source, &channel, Wanted::Pending);
+            self.change(source, &channel, Stand::lost);
         }
     }
 
@@ -233,19 +259,47 @@ impl Registry {
                 self.started.push((source.clone(), line.bell.clone()));
                 line
             });
-            entry.sources.push((source, line.subscriptions.want(&channel)));
+            let stand = match line.subscriptions.want(&channel) {
+                Wanted::Active => Stand::Active,
+                Wanted::Pending => Stand::Pending,
+            };
+            entry.sources.push((source, stand));
             line.bell.notify_one();
         }
         entry.tell(topic, was_whole);
     }
 
-    fn set(&mut self, source: &Source, channel: &Channel, wanted: Wanted) {
+    /// Believes the confirmations that the rounds until this one bear out. False if some are left.
+    pub(super) fn confirm(&mut self, round: u64) -> bool {
+        let mut all = true;
+        for (topic, entry) in &mut self.topics {
+            let was_whole = entry.is_whole();
+            for (_, stand) in &mut entry.sources {
+                let Stand::Doubtful(since) = *stand else { continue };
+                // The first that ended since then may have begun before.
+                if round >= since.saturating_add(2) {
+                    *stand = Stand::Active;
+                } else {
+                    all = false;
+                }
+            }
+            entry.tell(topic, was_whole);
+        }
+        all
+    }
+
+    fn change(
+        &mut self,
+        source: &Source,
+        channel: &Channel,
+        mut change: impl FnMut(Stand) -> Stand,
+    ) {
         let topic = topic_of(source, channel);
         let Some(entry) = self.topics.get_mut(&topic) else { return };
         let was_whole = entry.is_whole();
         for (at, stand) in &mut entry.sources {
             if at == source {
-                *stand = wanted;
+                *stand = change(*stand);
             }
         }
         entry.tell(&topic, was_whole);
@@ -268,12 +322,12 @@ impl Registry {
 impl Entry {
     /// Whether all its messages come.
     fn is_whole(&self) -> bool {
-        let active = |(_, wanted): &(Source, Wanted)| *wanted == Wanted::Active;
+        let active = |(_, stand): &(Source, Stand)| *stand == Stand::Active;
         !self.sources.is_empty() && self.sources.iter().all(active)
     }
 
     fn comes_from(&self, source: &Source) -> bool {
-        self.sources.iter().any(|(at, wanted)| at == source && *wanted == Wanted::Active)
+        self.sources.iter().any(|(at, stand)| at == source && stand.is_confirmed())
     }
 
     fn tell(&self, topic: &Topic, was_whole: bool) {
@@ -282,6 +336,16 @@ impl Entry {
             (true, false) => self.listeners.iter().for_each(|listener| listener.broken(topic)),
             (true, true) | (false, false) => {}
         }
+    }
+}
+
+impl Stand {
+    fn is_confirmed(self) -> bool {
+        matches!(self, Self::Doubtful(_) | Self::Active)
+    }
+
+    fn lost(self) -> Self {
+        if self.is_confirmed() { Self::Lost } else { self }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Seen {
     last: u64,
     /// What was passed over, although nobody had said that something is missing.
     missing: BTreeSet<u64>,
+    /// Whether an interruption goes on.
+    interrupted: bool,
     /// Whether a loss was announced since the last new message.
     warned: bool,
     interruptions: u64,
@@ -98,8 +100,14 @@ impl Drop for Numbered {
 impl Seen {
     /// Nothing yet of what is published and listened to at one node.
     pub(crate) fn at_one_node() -> Self {
-        let (last, missing, interruptions) = (0, BTreeSet::new(), 0);
-        Self { order: Order::Kept, last, missing, warned: true, interruptions }
+        Self {
+            order: Order::Kept,
+            last: 0,
+            missing: BTreeSet::new(),
+            interrupted: false,
+            warned: true,
+            interruptions: 0,
+        }
     }
 
     /// Nothing yet of what one node hears from another.
@@ -137,9 +145,10 @@ impl Seen {
         if let SubscriptionEvent::Message(Message { payload, .. }) = event {
             self.take_number(std::str::from_utf8(payload).unwrap().parse().unwrap());
         } else if matches!(event, SubscriptionEvent::Interrupted) {
-            self.warned = true;
+            (self.interrupted, self.warned) = (true, true);
         } else {
             assert!(matches!(event, SubscriptionEvent::Resubscribed), "{event:?}");
+            self.interrupted = false;
             self.interruptions += 1;
         }
     }
@@ -156,6 +165,6 @@ impl Seen {
             let hidden = !late && !self.missing.is_empty();
             assert!(!hidden, "nothing was said of {:?}", self.missing);
         }
-        (self.last, self.warned) = (n, false);
+        (self.last, self.warned) = (n, self.interrupted);
     }
 }

@@ -52,12 +52,12 @@ impl Stage {
     fn hears(&mut self, source: &Source, words: &[&str]) -> Vec<Lesson> {
         let words = words.iter().map(|word| Value::Bulk(Bytes::copy_from_slice(word.as_bytes())));
         let frame = Value::Push(words.collect());
-        self.registry.take_in(source, &node("any"), &[frame]).unwrap()
+        self.registry.take_in(source, &node("any"), &[frame], || 7).unwrap()
     }
 
     fn fails(&mut self, source: &Source, error: &'static str) -> Vec<Lesson> {
         let frame = Value::Error(Bytes::from_static(error.as_bytes()));
-        self.registry.take_in(source, &node("any"), &[frame]).unwrap()
+        self.registry.take_in(source, &node("any"), &[frame], || 7).unwrap()
     }
 
     #[track_caller]
@@ -95,6 +95,31 @@ fn a_channel_that_moves_is_taken_from_its_new_place_alone() {
     stage.hears(&at("a"), &["sunsubscribe", "foo", "0"]);
     assert!(stage.registry.retire(&at("a")));
     assert!(!stage.registry.retire(&at("b")));
+}
+
+#[test]
+fn a_node_that_takes_a_channel_again_is_believed_when_the_cluster_says_the_same() {
+    let (mut stage, topic) = (Stage::new(), sharded("foo"));
+    stage.join(&topic, &[at("a")]);
+    stage.sends(&at("a"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("a"), &["ssubscribe", "foo", "1"]), []);
+    assert_eq!(stage.hears(&at("a"), &["sunsubscribe", "foo", "0"]), [Lesson::Stale]);
+    stage.sends(&at("a"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("a"), &["ssubscribe", "foo", "1"]), [Lesson::Doubtful]);
+    stage.hears(&at("a"), &["smessage", "foo", "1"]);
+    // This round may have begun before.
+    assert!(!stage.registry.confirm(8));
+    stage.check(&["Interrupted", "1"]);
+    assert!(stage.registry.confirm(9));
+    stage.hears(&at("a"), &["smessage", "foo", "2"]);
+    stage.check(&["Resubscribed", "2"]);
+    stage.registry.lost(&at("a"));
+    stage.sends(&at("a"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("a"), &["ssubscribe", "foo", "1"]), [Lesson::Doubtful]);
+    stage.registry.place_all(|_| vec![at("b")]);
+    stage.sends(&at("b"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("b"), &["ssubscribe", "foo", "1"]), []);
+    stage.check(&["Interrupted", "Resubscribed"]);
 }
 
 #[test]
