@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "it shows what it read")]
 
-use slotway::{Client, SubscriptionEvent};
+use slotway::{Client, Event};
 
 #[tokio::main]
 async fn main() -> Result<(), slotway::Error> {
@@ -23,7 +23,7 @@ async fn main() -> Result<(), slotway::Error> {
     client.publish("greetings", "hello").await?;
 
     while let Some(event) = subscription.next().await {
-        if let SubscriptionEvent::Message(message) = event {
+        if let Event::Message(message) = event {
             println!("{:?}: {:?}", message.channel, message.payload);
         } else {
             println!("something may be missing: {event:?}");

@@ -10,6 +10,8 @@ use crate::{
     cluster::Cluster,
     credentials::Rotation,
     refresh::{find_nodes, keep_fresh},
+    reply::value_of,
+    scan::Cursors,
     stats,
     terms::Terms,
     view::view_of,
@@ -29,6 +31,8 @@ pub struct Client {
 pub(crate) struct Commands {
     pub(crate) table: CommandTable,
     pub(crate) rules: PlanRules,
+    /// The walks of SCAN.
+    pub(crate) cursors: Cursors,
 }
 
 impl Client {
@@ -59,9 +63,17 @@ impl Client {
         }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
-        let commands =
-            Commands { table: CommandTable::builtin(), rules: PlanRules::allowing_all() };
+        let commands = Commands {
+            table: CommandTable::builtin(),
+            rules: PlanRules::allowing_all(),
+            cursors: Cursors::default(),
+        };
         Ok(Self { cluster, commands: Arc::new(commands), terms })
+    }
+
+    /// What it was told before it connected.
+    pub fn config(&self) -> &Config {
+        &self.cluster.config
     }
 
     /// Sends a command to where it belongs and returns what it was answered with, also if that is
@@ -69,7 +81,7 @@ impl Client {
     pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
         let frame = self.call_raw(command.as_command()).await?;
         let limits = &self.cluster.config.limits.reply;
-        Ok(Value::decode(&frame, limits)?)
+        Ok(value_of(&frame, limits)?)
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use slotway_protocol::{
-    Access, CommandBuf, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr,
-    ReplyError, ReplyScan, ReplyScanner, Value,
+    Access, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError,
+    ReplyScan, ReplyScanner, Value,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -67,18 +67,6 @@ pub(crate) async fn open(
     let greeted = timeout_at(end, greet(&mut stream, login, config, access)).await.map_err(late)?;
     let negotiated = greeted.map_err(|error| explained(error, config))?;
     Ok((stream, negotiated))
-}
-
-/// Asks something before anybody else does, and waits for the answer.
-pub(crate) async fn ask(
-    stream: &mut Stream,
-    question: &CommandBuf,
-    config: &Config,
-) -> Result<Value, ConnectError> {
-    send(stream, question.as_command().bytes()).await?;
-    let mut replies = Replies::new(config);
-    let answer = replies.next(stream).await?;
-    if replies.is_drained() { Ok(answer) } else { Err(ReplyError::NotOneReply.into()) }
 }
 
 #[cfg(feature = "tls")]

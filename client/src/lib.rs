@@ -32,10 +32,15 @@ mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod node_client;
 mod pipeline;
 mod places;
 mod refresh;
+mod reply;
 mod request;
+mod scan;
+#[cfg(feature = "tower")]
+mod service;
 mod state;
 mod stats;
 mod stream;
@@ -61,14 +66,18 @@ pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
+#[cfg(feature = "tower")]
+pub use service::ResponseFuture;
 pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
     NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
     Topology, Value,
 };
-pub use stats::{Event, NodeStats, Stats};
-pub use subscribe::{Message, Subscription, SubscriptionEvent};
+pub use stats::{Counted, NodeStats, Stats};
+pub use subscribe::{Event, Message, Subscription};
 pub use terms::ReadFrom;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

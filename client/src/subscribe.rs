@@ -5,7 +5,7 @@
 //! are listened to. Where a topic belongs is looked at again whenever the cluster changes, a node
 //! sends it away, or a connection is lost; and whoever listens is told when messages may be missing.
 
-mod dial;
+mod choose;
 mod hub;
 mod inbox;
 mod line;
@@ -32,8 +32,8 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 ///
 /// A server sends a message once, to those who are there. Whatever happens to a connection or a
 /// slot, the subscription is made again by itself; but what was published meanwhile is gone, and a
-/// subscriber learns of that by [`SubscriptionEvent::Interrupted`] and [`SubscriptionEvent::Resubscribed`]. One that reads
-/// too slowly learns by [`SubscriptionEvent::Lagged`]. If there was none of these, nothing is missing.
+/// subscriber learns of that by [`Event::Interrupted`] and [`Event::Resubscribed`]. One that reads
+/// too slowly learns by [`Event::Lagged`]. If there was none of these, nothing is missing.
 ///
 /// A cluster keeps the order of what is published at one node. What two nodes are given may come in
 /// any order, and around an interruption a message that was published at another node than the one
@@ -45,12 +45,12 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 ///
 /// ```no_run
 /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
-/// use slotway::SubscriptionEvent;
+/// use slotway::Event;
 ///
 /// let mut news = client.subscribe(["sport", "weather"]).await?;
 /// while let Some(event) = news.next().await {
 ///     match event {
-///         SubscriptionEvent::Message(message) => println!("{:?}: {:?}", message.channel, message.payload),
+///         Event::Message(message) => println!("{:?}: {:?}", message.channel, message.payload),
 ///         other => println!("something may be missing: {other:?}"),
 ///     }
 /// }
@@ -68,14 +68,14 @@ pub struct Subscription {
 /// What happened to a [`Subscription`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum SubscriptionEvent {
+pub enum Event {
     /// Somebody published something.
     Message(Message),
     /// A connection was lost, or a slot moves: from here on, messages may be missing. Others may
     /// come already.
     Interrupted,
     /// All channels are subscribed to again, and all that is published from here on comes. What
-    /// was published since [`SubscriptionEvent::Interrupted`] may be missing.
+    /// was published since [`Event::Interrupted`] may be missing.
     Resubscribed,
     /// The subscriber is too slow: so many messages are missing here. The oldest went, and what
     /// follows is the newest.
@@ -155,7 +155,7 @@ impl Client {
 impl Subscription {
     /// The next event, or none when the last channel has been taken away. Nothing is lost if this
     /// is dropped while it waits.
-    pub async fn next(&mut self) -> Option<SubscriptionEvent> {
+    pub async fn next(&mut self) -> Option<Event> {
         poll_fn(|cx| self.inbox.poll_next(cx)).await
     }
 
@@ -232,9 +232,9 @@ impl Drop for Subscription {
 }
 
 impl Stream for Subscription {
-    type Item = SubscriptionEvent;
+    type Item = Event;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<SubscriptionEvent>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.inbox.poll_next(cx)
     }
 }

@@ -23,8 +23,11 @@ use crate::Limits;
 const TICK: Duration = Duration::from_millis(10);
 /// Room for one read.
 const READ: usize = 32 << 10;
-/// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
-const COPIED_MAX: usize = 1 << 10;
+/// The least room that is worth a read.
+const READ_MIN: usize = 16 << 10;
+/// So much is read at a time while others may wait for the same thread: a node of a large cluster
+/// describes it in a megabyte.
+const TURN: usize = 64 << 10;
 /// A write buffer above this is not kept when it has been written.
 const WRITE_KEPT: usize = 256 << 10;
 
@@ -145,10 +148,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         !self.writing.is_empty()
     }
 
-    /// Reads until the socket has nothing more.
+    /// Reads until the socket has nothing more, or it is the turn of other connections.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut turn = TURN;
         loop {
-            self.read.reserve(READ);
+            if turn == 0 {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            // Replies that nobody has taken yet hold the buffer: what is left of it is used first.
+            if self.read.capacity() - self.read.len() < READ_MIN {
+                self.read.reserve(READ);
+            }
             let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(count) => count?,
@@ -156,6 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if count == 0 {
                 return Err(End::Eof);
             }
+            turn = turn.saturating_sub(count);
             let scanned = self.cut_replies();
             self.deliver()?;
             scanned?;
@@ -167,11 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let frame = self.read.split_to(reply.len);
             // A push answers no call, and nobody has subscribed to any.
             if reply.kind != ReplyKind::Push {
-                self.replies.push(if frame.len() <= COPIED_MAX {
-                    Bytes::copy_from_slice(&frame)
-                } else {
-                    frame.freeze()
-                });
+                self.replies.push(frame.freeze());
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use slotway_protocol::Published;
 use tokio::sync::Notify;
 
-use super::{Message, SubscriptionEvent, Topic};
+use super::{Event, Message, Topic};
 use crate::{Error, Limits};
 
 /// What a message takes besides its bytes, roughly.
@@ -185,7 +185,7 @@ impl Inbox {
     }
 
     /// The next event; none at all when no topic is left.
-    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<SubscriptionEvent>> {
+    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Event>> {
         let mut state = self.state.lock();
         if let Some(event) = state.next() {
             return Poll::Ready(Some(event));
@@ -225,12 +225,12 @@ impl Inbox {
 }
 
 impl State {
-    fn next(&mut self) -> Option<SubscriptionEvent> {
+    fn next(&mut self) -> Option<Event> {
         if let Some((topic, error)) = self.refused.pop_front() {
-            return Some(SubscriptionEvent::Refused { channel: topic.name().clone(), error });
+            return Some(Event::Refused { channel: topic.name().clone(), error });
         }
         if self.missed > 0 {
-            return Some(SubscriptionEvent::Lagged { missed: std::mem::take(&mut self.missed) });
+            return Some(Event::Lagged { missed: std::mem::take(&mut self.missed) });
         }
         if let Some(mark) = self.mark.take() {
             return Some(mark.into());
@@ -241,7 +241,7 @@ impl State {
                 if self.queue.is_empty() {
                     self.queue.shrink_to(ROOM_KEPT);
                 }
-                SubscriptionEvent::Message(message)
+                Event::Message(message)
             }
             Item::Mark(mark) => mark.into(),
         })
@@ -259,7 +259,7 @@ impl State {
 /// Room for so many is kept when all has been read.
 const ROOM_KEPT: usize = 64;
 
-impl From<Mark> for SubscriptionEvent {
+impl From<Mark> for Event {
     fn from(mark: Mark) -> Self {
         match mark {
             Mark::Interrupted => Self::Interrupted,

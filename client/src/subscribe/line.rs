@@ -16,11 +16,8 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-use super::{
-    dial::{choose, dial},
-    registry::Source,
-};
-use crate::{cluster::Cluster, node::Node};
+use super::{choose::choose, registry::Source};
+use crate::{cluster::Cluster, connect::caught, error::ConnectError, node::Node};
 
 /// Room for one read.
 const READ: usize = 32 << 10;
@@ -77,8 +74,9 @@ enum Ended {
 
 async fn session(cluster: &Cluster, source: &Source, node: &Node, bell: &Notify) -> Ended {
     let addr = node.addr();
-    match dial(cluster, node).await {
-        Ok(stream) => {
+    // What the application says of who logs in may panic.
+    match caught(node.open_stream()).await.unwrap_or(Err(Arc::new(ConnectError::Panicked))) {
+        Ok((stream, _)) => {
             info!(node = %addr, "connected for subscriptions");
             cluster.hub.line(|registry| registry.connected(source, addr));
             let end = Session::new(stream, cluster, source, addr).run(bell).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use slotway::{Client, Config, Error, Protocol, SubscriptionEvent};
+use slotway::{Client, Config, Error, Event, Protocol};
 use slotway_cluster::{Spec, Standalone, TestServer};
 
 use crate::{PATIENCE, config, counts, message, next, start, start_with, subscribed_at};
@@ -136,13 +136,13 @@ pub(crate) async fn a_channel_that_is_not_permitted_spoils_no_other(server: Test
     let mut said = Vec::new();
     loop {
         let event = next(&mut allowed).await;
-        if let SubscriptionEvent::Refused { channel, error } = &event {
+        if let Event::Refused { channel, error } = &event {
             assert!(noperm(error), "{error:?}");
             said.push(String::from_utf8(channel.to_vec()).unwrap());
-        } else if matches!(event, SubscriptionEvent::Interrupted) {
+        } else if matches!(event, Event::Interrupted) {
             said.push("interrupted".to_owned());
         } else {
-            assert!(matches!(event, SubscriptionEvent::Resubscribed), "{event:?}");
+            assert!(matches!(event, Event::Resubscribed), "{event:?}");
             break;
         }
     }
@@ -163,7 +163,7 @@ pub(crate) async fn a_slow_subscriber_learns_what_it_missed(server: TestServer) 
         client.publish("channel", n).await.unwrap();
         assert_eq!(message(next(&mut quick).await).payload, n.to_string());
     }
-    assert!(matches!(next(&mut slow).await, SubscriptionEvent::Lagged { missed: 4_900 }));
+    assert!(matches!(next(&mut slow).await, Event::Lagged { missed: 4_900 }));
     for n in 4_900..5_000 {
         assert_eq!(message(next(&mut slow).await).payload, n.to_string());
     }

@@ -8,7 +8,7 @@ mod trouble;
 
 use std::time::Duration;
 
-use slotway::{Client, Config, Message, Subscription, SubscriptionEvent, Value};
+use slotway::{Client, Config, Event, Message, Subscription, Value};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 use tokio::time::timeout;
 
@@ -68,15 +68,15 @@ async fn start_with(spec: Spec) -> (TestCluster, Client) {
     (cluster, client)
 }
 
-async fn next(subscription: &mut Subscription) -> SubscriptionEvent {
+async fn next(subscription: &mut Subscription) -> Event {
     let event = timeout(PATIENCE, subscription.next()).await;
     event.expect("an event comes in time").expect("there are channels left")
 }
 
 /// The next event, which has to be a message.
 #[track_caller]
-fn message(event: SubscriptionEvent) -> Message {
-    let SubscriptionEvent::Message(message) = event else {
+fn message(event: Event) -> Message {
+    let Event::Message(message) = event else {
         panic!("a message was expected, and not {event:?}");
     };
     message
@@ -84,7 +84,7 @@ fn message(event: SubscriptionEvent) -> Message {
 
 /// Reads on until everything is as it should be again.
 async fn until_resubscribed(subscription: &mut Subscription) {
-    while !matches!(next(subscription).await, SubscriptionEvent::Resubscribed) {}
+    while !matches!(next(subscription).await, Event::Resubscribed) {}
 }
 
 /// The nodes that have connections for subscriptions, once for each.

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use slotway::{Client, Message, Subscription, SubscriptionEvent};
+use slotway::{Client, Event, Message, Subscription};
 use slotway_cluster::TestCluster;
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
 
@@ -141,13 +141,13 @@ impl Seen {
         }
     }
 
-    fn take(&mut self, event: &SubscriptionEvent) {
-        if let SubscriptionEvent::Message(Message { payload, .. }) = event {
+    fn take(&mut self, event: &Event) {
+        if let Event::Message(Message { payload, .. }) = event {
             self.take_number(std::str::from_utf8(payload).unwrap().parse().unwrap());
-        } else if matches!(event, SubscriptionEvent::Interrupted) {
+        } else if matches!(event, Event::Interrupted) {
             (self.interrupted, self.warned) = (true, true);
         } else {
-            assert!(matches!(event, SubscriptionEvent::Resubscribed), "{event:?}");
+            assert!(matches!(event, Event::Resubscribed), "{event:?}");
             self.interrupted = false;
             self.interruptions += 1;
         }

@@ -38,7 +38,7 @@ pub(crate) async fn a_killed_node_hides_no_loss(server: TestServer) {
     let at = subscribed_at(&cluster).await;
     assert_eq!(at.len(), 1, "{at:?}");
     cluster.kill(at[0]);
-    assert!(matches!(next(&mut plain).await, slotway::SubscriptionEvent::Interrupted));
+    assert!(matches!(next(&mut plain).await, slotway::Event::Interrupted));
     until_resubscribed(&mut plain).await;
     let elsewhere = (0..3).find(|node| *node != at[0]).unwrap();
     for channel in ["plain", "pattern.x"] {

@@ -32,13 +32,11 @@ fn check(inbox: &Inbox, expected: &[&str]) {
     let cx = Context::from_waker(Waker::noop());
     while let Poll::Ready(event) = inbox.poll_next(&cx) {
         got.push(match event {
-            Some(SubscriptionEvent::Message(message)) => {
-                String::from_utf8(message.payload.to_vec()).unwrap()
-            }
-            Some(SubscriptionEvent::Interrupted) => "interrupted".to_owned(),
-            Some(SubscriptionEvent::Resubscribed) => "resubscribed".to_owned(),
-            Some(SubscriptionEvent::Lagged { missed }) => format!("{missed} missed"),
-            Some(SubscriptionEvent::Refused { channel, .. }) => format!("{channel:?} refused"),
+            Some(Event::Message(message)) => String::from_utf8(message.payload.to_vec()).unwrap(),
+            Some(Event::Interrupted) => "interrupted".to_owned(),
+            Some(Event::Resubscribed) => "resubscribed".to_owned(),
+            Some(Event::Lagged { missed }) => format!("{missed} missed"),
+            Some(Event::Refused { channel, .. }) => format!("{channel:?} refused"),
             None => "end".to_owned(),
         });
         if got.last().is_some_and(|last| last == "end") {

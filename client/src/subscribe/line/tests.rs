@@ -3,7 +3,7 @@ use tokio::io::{DuplexStream, duplex};
 use super::*;
 use crate::{
     Config,
-    subscribe::{SubscriptionEvent, Topic, inbox::Inbox},
+    subscribe::{Event, Topic, inbox::Inbox},
 };
 
 /// A line that is connected to the test, and one who listens to some channels over it.
@@ -41,7 +41,7 @@ impl Stage {
         tokio::join!(session.run(&self.bell), node(theirs))
     }
 
-    async fn next(&self) -> Option<SubscriptionEvent> {
+    async fn next(&self) -> Option<Event> {
         std::future::poll_fn(|cx| self.inbox.poll_next(cx)).await
     }
 }
@@ -76,7 +76,7 @@ async fn frames_that_come_byte_by_byte_are_taken_in() {
     stage.inbox.settle(&[topic("news")]).await.unwrap();
     let event = stage.next().await;
     assert!(
-        matches!(&event, Some(SubscriptionEvent::Message(message)) if message.payload == "hello"),
+        matches!(&event, Some(Event::Message(message)) if message.payload == "hello"),
         "{event:?}"
     );
 }

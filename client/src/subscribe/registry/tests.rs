@@ -3,7 +3,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::*;
-use crate::{Limits, subscribe::SubscriptionEvent};
+use crate::{Limits, subscribe::Event};
 
 fn node(name: &str) -> NodeAddr {
     NodeAddr::new(name, 7000)
@@ -65,7 +65,7 @@ impl Stage {
         let mut got = Vec::new();
         let cx = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(event)) = self.inbox.poll_next(&cx) {
-            got.push(if let SubscriptionEvent::Message(message) = &event {
+            got.push(if let Event::Message(message) = &event {
                 String::from_utf8(message.payload.to_vec()).unwrap()
             } else {
                 format!("{event:?}")
