@@ -10,6 +10,7 @@ use crate::{
     cluster::Cluster,
     credentials::Rotation,
     refresh::{find_nodes, keep_fresh},
+    scan::Cursors,
     stats,
     terms::Terms,
     view::view_of,
@@ -29,6 +30,8 @@ pub struct Client {
 pub(crate) struct Commands {
     pub(crate) table: CommandTable,
     pub(crate) rules: PlanRules,
+    /// The walks of SCAN.
+    pub(crate) cursors: Cursors,
 }
 
 impl Client {
@@ -59,8 +62,11 @@ impl Client {
         }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
-        let commands =
-            Commands { table: CommandTable::builtin(), rules: PlanRules::allowing_all() };
+        let commands = Commands {
+            table: CommandTable::builtin(),
+            rules: PlanRules::allowing_all(),
+            cursors: Cursors::default(),
+        };
         Ok(Self { cluster, commands: Arc::new(commands), terms })
     }
 

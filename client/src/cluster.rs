@@ -21,6 +21,7 @@ use crate::{
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
     stats::Counters,
+    subscribe::Hub,
 };
 
 /// Calls look at routes for less than a microsecond.
@@ -46,6 +47,8 @@ pub(crate) struct Cluster {
     leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// What is listened to.
+    pub(crate) hub: Hub,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -53,13 +56,13 @@ pub(crate) struct Cluster {
 pub(crate) struct Routes {
     pub(crate) table: SlotTable,
     /// In the order of the table's nodes; none for those without an address.
-    nodes: Vec<Option<Arc<Node>>>,
+    nodes: Arc<[Option<Arc<Node>>]>,
 }
 
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
-        let routes = Routes { table: SlotTable::empty(), nodes: Vec::new() };
         let leases = Arc::new(Semaphore::new(config.limits.leases_max));
+        let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
         Self {
             places: Places::new(config.address_map.clone()),
             config,
@@ -71,6 +74,7 @@ impl Cluster {
             counters: Arc::default(),
             leases,
             rounds: watch::Sender::new(0),
+            hub: Hub::default(),
         }
     }
 
@@ -139,10 +143,13 @@ impl Cluster {
 
     /// Takes in what a MOVED said of one slot, and asks for the rest.
     pub(crate) fn learn(&self, slot: Slot, owner: &NodeAddr) {
-        self.routes.rcu(|routes| match routes.table.with_moved(slot, owner) {
-            Moved::Patched(table) => Arc::new(Routes { table, nodes: routes.nodes.clone() }),
-            Moved::Unchanged | Moved::UnknownNode => routes.clone(),
-        });
+        let moved = |routes: &Routes| routes.table.learn_moved(slot, owner);
+        if let Moved::Replaced(_) = moved(&self.routes.load()) {
+            self.routes.rcu(|routes| match moved(routes) {
+                Moved::Replaced(table) => Arc::new(Routes { table, nodes: routes.nodes.clone() }),
+                Moved::Patched | Moved::Unchanged | Moved::UnknownNode => routes.clone(),
+            });
+        }
         self.refresh();
     }
 
@@ -249,7 +256,7 @@ impl Routes {
 
     /// All nodes, with what the view says of them.
     pub(crate) fn described(&self) -> impl Iterator<Item = (&NodeInfo, &Arc<Node>)> {
-        let nodes = self.table.nodes().iter().zip(&self.nodes);
+        let nodes = self.table.nodes().iter().zip(&*self.nodes);
         nodes.filter_map(|(known, node)| Some((known.info(), node.as_ref()?)))
     }
 

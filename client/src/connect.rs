@@ -49,7 +49,7 @@ pub(crate) async fn caught<F: Future>(future: F) -> Option<F::Output> {
 }
 
 /// A stream on which the next bytes are those of the first command.
-async fn open(
+pub(crate) async fn open(
     node: &NodeAddr,
     at: &NodeAddr,
     config: &Config,

@@ -33,7 +33,7 @@ impl Client {
     }
 
     async fn dispatch(&self, command: Command<'_>) -> Result<Bytes, Error> {
-        let Commands { table, rules } = &*self.commands;
+        let Commands { table, rules, .. } = &*self.commands;
         let cluster = &*self.cluster;
         let request = |class| Request::new(command.bytes(), class, self.terms);
         match Plan::of(&command, table, rules) {
@@ -50,7 +50,7 @@ impl Client {
             }
             Plan::Split(split) => self.split(command, &split).await,
             Plan::Broadcast { to, merge, class } => self.broadcast(command, to, merge, class).await,
-            Plan::Scan(_) => Err(Error::Refused("SCAN walks one node at a time".to_owned())),
+            Plan::Scan(cursor) => Box::pin(self.scan_page(command, cursor)).await,
             Plan::Pinned { why: Pin::Blocking, slot } => {
                 let request = request(RetryClass::Never).blocking(Block::of(&command));
                 follow(cluster, request, slot.map_or(Route::Any, Route::Slot)).await

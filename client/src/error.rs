@@ -82,6 +82,12 @@ pub enum Error {
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
+    /// The channels were not confirmed in time, and are not listened to.
+    #[error("the subscription was not confirmed within {waited:?}")]
+    NotSubscribed {
+        /// How long that was.
+        waited: Duration,
+    },
     /// None of the seeds told what the cluster looks like.
     #[error("none of the {} seeds answered; the last, {node}: {source}", .tried)]
     NoSeed {
@@ -193,6 +199,7 @@ impl Error {
             | Self::Aborted { .. }
             | Self::Overtaken
             | Self::Refused(_)
+            | Self::NotSubscribed { .. }
             | Self::NoSeed { .. }
             | Self::Url(_) => Delivery::NotSent,
         }

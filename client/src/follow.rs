@@ -17,7 +17,7 @@ use crate::{
     error::ConnectError,
     node::{Node, NotSent},
     request::{Request, Via},
-    stats::Event,
+    stats::Counted,
 };
 
 /// A wait that has no end in practice.
@@ -82,7 +82,7 @@ pub(crate) async fn follow(
         if let Some(frame) = journey.read(node).await {
             return Ok(frame);
         }
-        cluster.counters.count(Event::ReplicaFailed);
+        cluster.counters.count(Counted::ReplicaFailed);
     }
     journey.go().await
 }
@@ -237,7 +237,7 @@ impl<'a> Journey<'a> {
 
     fn turned_away(&mut self, notice: Notice, frame: Bytes, node: &Node) -> Step {
         debug!(node = %node.addr(), ?notice, "turned away");
-        self.cluster.counters.count(Event::of(&notice));
+        self.cluster.counters.count(Counted::of(&notice));
         self.said = frame;
         let routes = self.cluster.routes();
         let now = self.now(&routes);
@@ -254,12 +254,12 @@ impl<'a> Journey<'a> {
                 }
                 match Verdict::of(self.request.class, mishap, self.request.terms.repeats) {
                     Verdict::SendAgain => {
-                        self.cluster.counters.count(Event::SentAgain);
+                        self.cluster.counters.count(Counted::SentAgain);
                         Ok(self.unreachable())
                     }
                     Verdict::Fail => Err(Error::Aborted { node: node.addr().clone() }),
                     Verdict::UnknownOutcome | Verdict::Deliver | Verdict::Close => {
-                        self.cluster.counters.count(Event::Unknown);
+                        self.cluster.counters.count(Counted::Unknown);
                         Err(Error::Unknown { node: node.addr().clone() })
                     }
                 }
@@ -279,11 +279,11 @@ impl<'a> Journey<'a> {
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
             NotSent::Full(source) => {
-                self.cluster.counters.count(Event::Overloaded);
+                self.cluster.counters.count(Counted::Overloaded);
                 Err(Error::Overloaded { node: node.addr().clone(), source })
             }
             NotSent::AllLeased => {
-                self.cluster.counters.count(Event::Overloaded);
+                self.cluster.counters.count(Counted::Overloaded);
                 Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
             }
         }
@@ -299,7 +299,7 @@ impl<'a> Journey<'a> {
     }
 
     fn late(&self, node: &Node, delivery: Delivery) -> Error {
-        self.cluster.counters.count(Event::Late);
+        self.cluster.counters.count(Counted::Late);
         let waited = self.started.elapsed();
         Error::Late { node: node.addr().clone(), waited, delivery }
     }
@@ -324,17 +324,39 @@ impl<'a> Journey<'a> {
                     return Ok(Next::Send(to));
                 }
                 Step::WaitForTopology { after, within, witness } => {
-                    sleep(after).await;
-                    let mut rounds = self.cluster.rounds();
-                    self.cluster.refresh_for(witness);
-                    // Either a view came, or the time is up: the decision is the same.
-                    let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                    if !self.owner_changes(after, witness.as_ref()).await {
+                        let mut rounds = self.cluster.rounds();
+                        self.cluster.refresh_for(witness);
+                        // Either a view came, or the time is up: the decision is the same.
+                        let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                    }
                     let routes = self.cluster.routes();
                     let now = self.now(&routes);
                     step = self.redirect.handle_topology(now);
                 }
             }
         }
+    }
+
+    /// Waits this long, or until another node is known to own the slot: whoever waits for a failover
+    /// goes on as soon as it is over. Whether that is so.
+    async fn owner_changes(&self, within: Duration, witness: Option<&NodeAddr>) -> bool {
+        if within.is_zero() {
+            return false;
+        }
+        let owner = || self.owner(&self.cluster.routes()).map(|node| node.addr().clone());
+        let (Route::Slot(_), before) = (&self.route, owner()) else {
+            sleep(within).await;
+            return false;
+        };
+        let mut rounds = self.cluster.rounds();
+        let changes = async {
+            while owner() == before {
+                self.cluster.refresh_for(witness.cloned());
+                let _ = rounds.changed().await;
+            }
+        };
+        timeout(within, changes).await.is_ok()
     }
 
     fn learn(&self, to: &Target, learn: Learn) {

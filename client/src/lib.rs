@@ -37,11 +37,13 @@ mod pipeline;
 mod places;
 mod refresh;
 mod request;
+mod scan;
 #[cfg(feature = "tower")]
 mod service;
 mod state;
 mod stats;
 mod stream;
+mod subscribe;
 mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
@@ -65,6 +67,7 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
+pub use scan::{Scan, ScanOptions};
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;
 pub use slotway_protocol::{
@@ -72,7 +75,8 @@ pub use slotway_protocol::{
     NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
     Topology, Value,
 };
-pub use stats::{Event, NodeStats, Stats};
+pub use stats::{Counted, NodeStats, Stats};
+pub use subscribe::{Event, Message, Subscription};
 pub use terms::ReadFrom;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -45,6 +45,13 @@ pub struct Limits {
     pub refresh_outage: Duration,
     /// The longest time between two such questions, if nothing gives reason for one.
     pub refresh_max: Duration,
+    /// How many messages wait for a subscriber before the oldest are dropped.
+    pub messages_max: usize,
+    /// How many bytes these messages may have; the newest stays, whatever its size.
+    pub message_bytes_max: usize,
+    /// How long a connection for subscriptions may be silent before it is tried, and then before
+    /// it is given up.
+    pub silence_max: Duration,
 }
 
 impl Default for Limits {
@@ -64,6 +71,9 @@ impl Default for Limits {
             refresh_min: Duration::from_millis(500),
             refresh_outage: Duration::from_millis(100),
             refresh_max: Duration::from_secs(60),
+            messages_max: 4096,
+            message_bytes_max: 16 << 20,
+            silence_max: Duration::from_secs(5),
         }
     }
 }

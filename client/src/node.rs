@@ -13,11 +13,12 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
-    connect::connect,
+    connect::{connect, open},
     connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
     places::Place,
     stats::{Counters, NodeStats},
+    stream::Stream,
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -177,6 +178,17 @@ impl Node {
             }
         }
         Ok((connection, negotiated))
+    }
+
+    /// A stream to this node that is ready for the first command, for those who read it themselves.
+    pub(crate) async fn open_stream(&self) -> Result<(Stream, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        if id.is_some() {
+            // That it is the right node is found out on a connection that understands replies.
+            self.connect_anew(Access::ReadWrite).await?;
+        }
+        let at = at.ok_or_else(|| ConnectError::NoSeedIs(id))?;
+        Ok(open(&self.addr, &at, self.config(), Access::ReadWrite).await?)
     }
 
     fn link(&self, manner: Manner) -> &Link {

@@ -14,7 +14,7 @@ use crate::{
     follow::FOREVER,
     node::{Lease, Node, NotSent},
     state,
-    stats::Event,
+    stats::Counted,
 };
 
 /// A node of the cluster. Cheap to clone; it shares its connections with the client that it came
@@ -110,7 +110,7 @@ impl NodeClient {
             None => self.send(command, started, deadline).await?,
         };
         if let Some(notice) = Notice::of_reply(&frame, self.node.addr()) {
-            self.count(Event::of(&notice));
+            self.count(Counted::of(&notice));
             if matches!(notice, Notice::Moved { .. }) {
                 self.client.cluster.refresh();
             }
@@ -198,7 +198,7 @@ impl NodeClient {
                 if progress.delivery() == Delivery::NotSent {
                     return Err(self.closed(started));
                 }
-                self.count(Event::Unknown);
+                self.count(Counted::Unknown);
                 Err(Error::Unknown { node: self.addr().clone() })
             }
         }
@@ -213,11 +213,11 @@ impl NodeClient {
                 self.unreachable(started, source)
             }
             NotSent::Full(source) => {
-                self.count(Event::Overloaded);
+                self.count(Counted::Overloaded);
                 Error::Overloaded { node, source }
             }
             NotSent::AllLeased => {
-                self.count(Event::Overloaded);
+                self.count(Counted::Overloaded);
                 Error::AllLeased { leases_max: self.client.cluster.config.limits.leases_max }
             }
         }
@@ -233,11 +233,11 @@ impl NodeClient {
     }
 
     fn late(&self, started: Instant, delivery: Delivery) -> Error {
-        self.count(Event::Late);
+        self.count(Counted::Late);
         Error::Late { node: self.addr().clone(), waited: started.elapsed(), delivery }
     }
 
-    fn count(&self, event: Event) {
+    fn count(&self, event: Counted) {
         self.client.cluster.counters.count(event);
     }
 }

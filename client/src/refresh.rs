@@ -18,7 +18,7 @@ use crate::{
     Limits,
     cluster::Cluster,
     node::Node,
-    stats::Event,
+    stats::Counted,
     view::{Answer, id_of},
 };
 
@@ -110,7 +110,7 @@ pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     let taker = cluster.clone();
     // Reading takes milliseconds where there are a thousand nodes: calls go on meanwhile.
     let taken = spawn_blocking(move || take_in(&taker, &heard, all)).await;
-    cluster.counters.count(Event::Refresh);
+    cluster.counters.count(Counted::Refresh);
     if taken.is_err() {
         warn!("a view of the cluster could not be read");
     }

@@ -1,6 +1,6 @@
 //! Asks a node what the cluster looks like, and which node it is.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{
@@ -88,7 +88,8 @@ async fn ask(
     deadline: Instant,
 ) -> Result<Bytes, Arc<ConnectError>> {
     let command = CommandBuf::new(words).map_err(|_| ConnectError::Closed)?;
-    let late = || Arc::new(ConnectError::Slow(Duration::from_secs(0)));
+    let started = Instant::now();
+    let late = || Arc::new(ConnectError::Slow(started.elapsed()));
     let call = node.send(command.as_command().bytes(), Manner::Plain, deadline).await;
     let call = call.map_err(|error| match error {
         NotSent::Unreachable(error) => error,

@@ -301,4 +301,50 @@ mod tests {
         check_refused("redis://a#secret", "fragment");
         check_refused(&format!("redis://{}", "a,".repeat(1024)), "1024 seeds");
     }
+
+    #[test]
+    fn no_text_makes_it_panic_or_say_a_secret() {
+        const PIECES: [&str; 30] = [
+            "redis://",
+            "rediss://",
+            "secret",
+            "secret",
+            ":secret@",
+            "@",
+            ":",
+            "/",
+            "?",
+            "#",
+            "&",
+            "=",
+            "%",
+            "%41",
+            "%ff",
+            "[",
+            "]",
+            "::1",
+            ",",
+            "a",
+            "b:1",
+            "0",
+            "65536",
+            "1s",
+            "é",
+            " ",
+            "protocol=",
+            "deadline=",
+            "node=",
+            "db=",
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..50_000 {
+            let start = if random.bool() { "redis://:secret@a" } else { "" };
+            let pieces = (0..random.usize(..10)).map(|_| PIECES[random.usize(..PIECES.len())]);
+            let url: String = [start].into_iter().chain(pieces).collect();
+            if let Err(error) = url.parse::<Config>() {
+                let said = format!("{error} {error:?}");
+                assert!(!said.contains("secret"), "URL {url:?} gave {said:?}");
+            }
+        }
+    }
 }

@@ -23,6 +23,9 @@ use crate::Limits;
 const TICK: Duration = Duration::from_millis(10);
 /// Room for one read.
 const READ: usize = 32 << 10;
+/// So much is read at a time while others may wait for the same thread: a node of a large cluster
+/// describes it in a megabyte.
+const TURN: usize = 64 << 10;
 /// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
 const COPIED_MAX: usize = 1 << 10;
 /// A write buffer above this is not kept when it has been written.
@@ -145,9 +148,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         !self.writing.is_empty()
     }
 
-    /// Reads until the socket has nothing more.
+    /// Reads until the socket has nothing more, or it is the turn of other connections.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut turn = TURN;
         loop {
+            if turn == 0 {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
             self.read.reserve(READ);
             let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
                 Poll::Pending => return Ok(()),
@@ -156,6 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if count == 0 {
                 return Err(End::Eof);
             }
+            turn = turn.saturating_sub(count);
             let scanned = self.cut_replies();
             self.deliver()?;
             scanned?;

@@ -1,0 +1,206 @@
+//! One process of a server, held for as long as a cursor of it means anything.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use slotway_protocol::{
+    CommandBuf, Delivery, GiveUp, NodeId, Notice, Origin, ReplyLimits, Topology, Value,
+};
+use tokio::time::Instant;
+
+use super::standing::Standing;
+use crate::{
+    Error,
+    connection::{Connection, Ended, Manner},
+    node::{Node, NotSent},
+};
+
+/// A node, as the process that it is now.
+///
+/// A cursor is a position in the hash table of one process: to the process that takes over, and to
+/// the one that starts anew at the same address, it is a random number.
+#[derive(Debug)]
+pub(super) struct Seat {
+    node: Arc<Node>,
+    connection: Arc<Connection>,
+    /// What the process calls itself, if it says so.
+    run: Option<String>,
+}
+
+/// Why a walk does not go on at once.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The node is not the one to ask now: things have to settle first.
+    Passing(Error),
+    /// The node answers, and will answer the same again.
+    Lasting(Error),
+    /// The node sent the command elsewhere.
+    Elsewhere(Notice),
+    /// What answers is not the process that the cursor is of.
+    Replaced,
+}
+
+impl Seat {
+    /// Connects to a node, unless that is done already.
+    pub(super) async fn take(node: &Arc<Node>, deadline: Instant) -> Result<Self, Trouble> {
+        let connection = connect(node, deadline).await?;
+        Ok(Self { node: node.clone(), connection, run: None })
+    }
+
+    /// The node that is held.
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Asks the process what it calls itself, so that it is known again over another connection.
+    pub(super) async fn identify(&mut self, deadline: Instant) -> Result<(), Trouble> {
+        if self.run.is_none() {
+            self.run = self.process(deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a command to this very process, over another connection if the last one is gone.
+    pub(super) async fn ask(
+        &mut self,
+        command: &CommandBuf,
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<Bytes, Trouble> {
+        if self.connection.is_closed() {
+            self.connection = connect(&self.node, deadline).await?;
+            let run = self.process(deadline).await?;
+            if run.is_none() || run != self.run {
+                return Err(Trouble::Replaced);
+            }
+        }
+        self.send(command, manner, deadline).await
+    }
+
+    /// How the node stands in the cluster, in its own words; and which process says so.
+    pub(super) async fn standing(&mut self, deadline: Instant) -> Result<Standing, Trouble> {
+        self.identify(deadline).await?;
+        let nodes = self.value(&["CLUSTER", "NODES"], deadline).await?;
+        if nodes.as_error() == Some(b"ERR This instance has cluster support disabled") {
+            return Ok(Standing::alone());
+        }
+        let transport = self.node.config().transport();
+        let origin = Origin { addr: self.node.addr().clone(), transport };
+        let topology = Topology::from_nodes(&nodes, &origin).map_err(|_| self.unfit())?;
+        let info = self.value(&["CLUSTER", "INFO"], deadline).await?;
+        // A node without a majority may have been replaced without knowing it.
+        if !info.as_str().is_some_and(|info| info.contains("cluster_state:ok")) {
+            return Err(self.unfit());
+        }
+        let own = nodes.as_str().and_then(own_id).ok_or_else(|| self.unfit())?;
+        Standing::of(&topology, own).ok_or_else(|| self.unfit())
+    }
+
+    /// That the node is not one to ask now.
+    fn unfit(&self) -> Trouble {
+        let waited = Duration::ZERO;
+        Trouble::Passing(Error::GaveUp(GiveUp::Unreachable { waited }))
+    }
+
+    /// What the process calls itself; nothing if it does not say, as to users who may not ask.
+    async fn process(&self, deadline: Instant) -> Result<Option<String>, Trouble> {
+        let command = command(&["INFO", "server"])?;
+        let frame = match self.send(&command, Manner::Plain, deadline).await {
+            Ok(frame) => frame,
+            Err(Trouble::Lasting(_)) => return Ok(None),
+            Err(trouble) => return Err(trouble),
+        };
+        let info = decode(&frame)?;
+        let lines = info.as_str().unwrap_or_default().lines();
+        Ok(lines.filter_map(|line| line.strip_prefix("run_id:")).map(str::to_owned).next())
+    }
+
+    async fn value(&mut self, words: &[&str], deadline: Instant) -> Result<Value, Trouble> {
+        let frame = match self.ask(&command(words)?, Manner::Plain, deadline).await {
+            // A standalone server, and it says so in an error.
+            Err(Trouble::Lasting(Error::Server { code, message })) => {
+                return Ok(Value::Error(format!("{code} {message}").into()));
+            }
+            frame => frame?,
+        };
+        decode(&frame)
+    }
+
+    async fn send(
+        &self,
+        command: &CommandBuf,
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<Bytes, Trouble> {
+        let (bytes, sent) = (command.as_command().bytes(), Instant::now());
+        let call = self.connection.send(bytes, manner, deadline);
+        let addr = self.node.addr();
+        let call = call.map_err(|_| Trouble::Passing(Error::Unknown { node: addr.clone() }))?;
+        let frame = match call.await {
+            Ended::Reply(frame) => frame,
+            Ended::Lost(_) => {
+                return Err(Trouble::Passing(Error::Unknown { node: addr.clone() }));
+            }
+            Ended::Late(_) => {
+                return Err(Trouble::Passing(Error::Late {
+                    node: addr.clone(),
+                    waited: sent.elapsed(),
+                    delivery: Delivery::MaybeSent,
+                }));
+            }
+        };
+        if let Some(notice) = Notice::of_reply(&frame, addr) {
+            return Err(Trouble::Elsewhere(notice));
+        }
+        match frame.first() {
+            Some(b'-' | b'!') => Err(Trouble::Lasting(refusal(&frame)?)),
+            _ => Ok(frame),
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Lasting(error)
+    }
+}
+
+/// A command of our own.
+pub(super) fn command<W: AsRef<[u8]>>(words: &[W]) -> Result<CommandBuf, Error> {
+    CommandBuf::new(words).map_err(|error| Error::Refused(error.to_string()))
+}
+
+/// A reply that is no error.
+pub(super) fn decode(frame: &Bytes) -> Result<Value, Trouble> {
+    Ok(Value::decode(frame, &ReplyLimits::default()).map_err(Error::from)?)
+}
+
+fn refusal(frame: &Bytes) -> Result<Error, Trouble> {
+    let value = decode(frame)?;
+    Ok(Error::from_server(value.as_error().unwrap_or_default()))
+}
+
+async fn connect(node: &Arc<Node>, deadline: Instant) -> Result<Arc<Connection>, Trouble> {
+    let started = Instant::now();
+    node.connection(Manner::Plain, deadline).await.map_err(|reason| {
+        let waited = started.elapsed();
+        Trouble::Passing(match reason {
+            NotSent::Late => {
+                Error::Late { node: node.addr().clone(), waited, delivery: Delivery::NotSent }
+            }
+            NotSent::Full(source) => Error::Overloaded { node: node.addr().clone(), source },
+            NotSent::Unreachable(_) | NotSent::AllLeased => {
+                Error::GaveUp(GiveUp::Unreachable { waited })
+            }
+        })
+    })
+}
+
+/// The id of the node that gave this answer to CLUSTER NODES.
+fn own_id(nodes: &str) -> Option<NodeId> {
+    let own = |line: &&str| {
+        let flags = line.split(' ').nth(2);
+        flags.is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"))
+    };
+    NodeId::parse(nodes.lines().find(own)?.split(' ').next()?.as_bytes())
+}
