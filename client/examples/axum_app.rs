@@ -25,7 +25,8 @@ async fn visits(
     Path(page): Path<String>,
 ) -> Result<String, (StatusCode, String)> {
     let visits: Option<u64> = client.get(format!("visits:{page}")).await.map_err(respond)?;
-    visits.map(|visits| visits.to_string()).ok_or((StatusCode::NOT_FOUND, "no visits\n".to_owned()))
+    let none = || (StatusCode::NOT_FOUND, "no visits\n".to_owned());
+    visits.map(|visits| visits.to_string()).ok_or_else(none)
 }
 
 /// A visit that was not counted may be sent again by whoever asked; of another nobody knows.
