@@ -10,6 +10,7 @@ use crate::{
     cluster::Cluster,
     credentials::Rotation,
     refresh::{find_nodes, keep_fresh},
+    reply::value_of,
     scan::Cursors,
     stats,
     terms::Terms,
@@ -80,7 +81,7 @@ impl Client {
     pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
         let frame = self.call_raw(command.as_command()).await?;
         let limits = &self.cluster.config.limits.reply;
-        Ok(Value::decode(&frame, limits)?)
+        Ok(value_of(&frame, limits)?)
     }
 }
 

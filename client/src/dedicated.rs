@@ -10,6 +10,7 @@ use crate::{
     Client, Cmd, Error, FromValue, ToArg, cmd,
     connection::{Ended, Manner, NotTaken, Unit},
     node::{Lease, Node, NotSent},
+    reply::value_of,
 };
 
 /// A connection to the node of one slot, for one caller alone: for what concerns the connection
@@ -100,7 +101,7 @@ impl Dedicated {
     }
 
     pub(crate) fn decode(&self, frame: &Bytes) -> Result<Value, Error> {
-        Ok(Value::decode(frame, &self.client.cluster.config.limits.reply)?)
+        Ok(value_of(frame, &self.client.cluster.config.limits.reply)?)
     }
 
     /// Refuses what would make replies come that no command asked for, or none come. Returns how

@@ -36,6 +36,7 @@ mod node_client;
 mod pipeline;
 mod places;
 mod refresh;
+mod reply;
 mod request;
 mod scan;
 #[cfg(feature = "tower")]

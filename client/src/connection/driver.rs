@@ -23,11 +23,11 @@ use crate::Limits;
 const TICK: Duration = Duration::from_millis(10);
 /// Room for one read.
 const READ: usize = 32 << 10;
+/// The least room that is worth a read.
+const READ_MIN: usize = 16 << 10;
 /// So much is read at a time while others may wait for the same thread: a node of a large cluster
 /// describes it in a megabyte.
 const TURN: usize = 64 << 10;
-/// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
-const COPIED_MAX: usize = 1 << 10;
 /// A write buffer above this is not kept when it has been written.
 const WRITE_KEPT: usize = 256 << 10;
 
@@ -156,7 +156,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 cx.waker().wake_by_ref();
                 return Ok(());
             }
-            self.read.reserve(READ);
+            // Replies that nobody has taken yet hold the buffer: what is left of it is used first.
+            if self.read.capacity() - self.read.len() < READ_MIN {
+                self.read.reserve(READ);
+            }
             let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(count) => count?,
@@ -176,11 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let frame = self.read.split_to(reply.len);
             // A push answers no call, and nobody has subscribed to any.
             if reply.kind != ReplyKind::Push {
-                self.replies.push(if frame.len() <= COPIED_MAX {
-                    Bytes::copy_from_slice(&frame)
-                } else {
-                    frame.freeze()
-                });
+                self.replies.push(frame.freeze());
             }
         }
         Ok(())
