@@ -34,6 +34,7 @@ mod pipeline;
 mod refresh;
 mod request;
 mod scan;
+mod script;
 mod state;
 mod stats;
 mod stream;
@@ -47,7 +48,9 @@ pub use args::{ToArg, ToArgs};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{
-    BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
+    Aggregate, BitField, BitInt, BitOp, Claimed, Expiry, ExpiryCondition, Extreme, FieldChange,
+    FieldTtl, GeoArea, GeoCenter, GeoUnit, Overflow, Pending, PendingEntry, SetOptions, Side,
+    SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
 };
 pub use config::{Config, UrlError};
 pub use dedicated::Dedicated;
@@ -56,6 +59,7 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use pipeline::Pipeline;
 pub use scan::{Scan, ScanOptions};
+pub use script::{Script, ScriptCall};
 pub use slotway_protocol::{
     AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
     NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
