@@ -16,6 +16,8 @@
 //! as it is told there.
 
 mod args;
+#[cfg(feature = "serde")]
+mod by_serde;
 mod client;
 mod cluster;
 mod cmd;
@@ -45,6 +47,8 @@ mod transaction;
 mod watch;
 
 pub use args::{ToArg, ToArgs};
+#[cfg(feature = "serde")]
+pub use by_serde::{Json, Serde};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
+mod by_serde;
 mod collections;
 mod kept;
 mod ordered;
@@ -51,6 +52,7 @@ async fn every_method_works(server: TestServer) {
         scripts::by_text_and_hash(&client).await;
         scripts::scripts(&client).await;
         scripts::functions(&client).await;
+        by_serde::structs(&client).await;
         any_command(&client).await;
         errors(&client).await;
         server_commands(&client).await;
