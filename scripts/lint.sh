@@ -16,6 +16,7 @@ cargo fmt --manifest-path protocol/fuzz/Cargo.toml --check
 
 step "clippy, every target"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy --package slotway --no-default-features --all-targets --locked -- -D warnings
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 use crate::{
     Config, Error,
     cluster::Cluster,
-    refresh::{keep_fresh, view_of},
+    credentials::Rotation,
+    refresh::{find_nodes, keep_fresh},
     scan::Cursors,
     stats,
     terms::Terms,
+    view::view_of,
 };
 
 /// A client of a whole cluster. Cheap to clone; all clones share the same connections, one to each
@@ -53,7 +55,11 @@ impl Client {
             repeats: config.repeats,
         };
         let cluster = Arc::new(Cluster::new(Arc::new(config)));
+        let rotation = cluster.config.credentials_provider.as_ref().map(Rotation::new);
         first_view(&cluster).await?;
+        if let Some(rotation) = rotation {
+            tokio::spawn(rotation.follow(Arc::downgrade(&cluster)));
+        }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
         let commands = Commands {
@@ -62,6 +68,11 @@ impl Client {
             cursors: Cursors::default(),
         };
         Ok(Self { cluster, commands: Arc::new(commands), terms })
+    }
+
+    /// What it was told before it connected.
+    pub fn config(&self) -> &Config {
+        &self.cluster.config
     }
 
     /// Sends a command to where it belongs and returns what it was answered with, also if that is
@@ -74,14 +85,18 @@ impl Client {
 }
 
 /// Takes the first view that a seed gives.
-async fn first_view(cluster: &Cluster) -> Result<(), Error> {
+async fn first_view(cluster: &Arc<Cluster>) -> Result<(), Error> {
     let seeds = &cluster.config.seeds;
     let mut last = None;
     for addr in seeds {
-        // As long again as a connection may take, so that why there is none is known by then.
-        let deadline = Instant::now() + cluster.config.limits.connect_timeout.saturating_mul(2);
-        match view_of(&cluster.node(addr), deadline).await {
+        // Longer than credentials and a connection may take, so that it is known why there is none.
+        let deadline = Instant::now() + cluster.config.limits.connect_timeout.saturating_mul(3);
+        match view_of(&cluster.seed(addr), deadline).await {
             Ok(view) => match cluster.publish(view) {
+                Ok(()) if cluster.has_lost_nodes() => {
+                    find_nodes(cluster).await;
+                    return Ok(());
+                }
                 Ok(()) => return Ok(()),
                 Err(error) => last = Some((addr, Arc::new(error.into()))),
             },

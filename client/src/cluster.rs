@@ -1,31 +1,54 @@
 //! The cluster as the client knows it: who owns what, and the nodes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 use slotway_protocol::{
-    Health, Moved, Node as Known, NodeAddr, Slot, SlotTable, Topology, TopologyError,
+    Health, Moved, Node as Known, NodeAddr, NodeInfo, Slot, SlotTable, Topology, TopologyError,
 };
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
-use crate::{Config, ReadFrom, node::Node, stats::Counters};
+use crate::{
+    Config, ReadFrom,
+    node::{Common, Node},
+    places::{Place, Places},
+    refresh::{Bells, WITNESSES_MAX},
+    stats::Counters,
+    subscribe::Hub,
+};
+
+/// Calls look at routes for less than a microsecond.
+const RETIRE_LOOKS: usize = 100;
 
 /// What all clones of a client share.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) config: Arc<Config>,
+    pub(crate) places: Places,
     routes: ArcSwap<Routes>,
     /// Every node that the routes name, or that was named when they were made: connections outlive
     /// a new table.
     nodes: Mutex<HashMap<NodeAddr, Arc<Node>>>,
     /// Rung when the table is thought to be old.
-    pub(crate) bell: Arc<Notify>,
+    pub(crate) bells: Bells,
+    /// Nodes whose own views are needed.
+    witnesses: Mutex<Vec<NodeAddr>>,
+    /// How many views in a row were refused.
+    doubts: AtomicU32,
     pub(crate) counters: Arc<Counters>,
     /// How many more connections may be leased.
     leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// What is listened to.
+    pub(crate) hub: Hub,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -33,21 +56,25 @@ pub(crate) struct Cluster {
 pub(crate) struct Routes {
     pub(crate) table: SlotTable,
     /// In the order of the table's nodes; none for those without an address.
-    nodes: Vec<Option<Arc<Node>>>,
+    nodes: Arc<[Option<Arc<Node>>]>,
 }
 
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
-        let routes = Routes { table: SlotTable::empty(), nodes: Vec::new() };
         let leases = Arc::new(Semaphore::new(config.limits.leases_max));
+        let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
         Self {
+            places: Places::new(config.address_map.clone()),
             config,
-            leases,
-            counters: Arc::default(),
             routes: ArcSwap::from_pointee(routes),
             nodes: Mutex::default(),
-            bell: Arc::default(),
+            bells: Bells::default(),
+            witnesses: Mutex::default(),
+            doubts: AtomicU32::new(0),
+            counters: Arc::default(),
+            leases,
             rounds: watch::Sender::new(0),
+            hub: Hub::default(),
         }
     }
 
@@ -58,47 +85,111 @@ impl Cluster {
 
     /// Replaces the routes by those of a newer view.
     pub(crate) fn publish(&self, view: Topology) -> Result<(), TopologyError> {
-        let table = SlotTable::new(view)?;
+        let table = SlotTable::new(self.places.reached(view))?;
         let mut known = self.nodes.lock();
         let mut kept = HashMap::new();
         let nodes = table.nodes().iter().map(|node| {
             let addr = node.addr()?;
-            let node = known.remove(addr).or_else(|| kept.get(addr).cloned());
-            let node = node.unwrap_or_else(|| self.new_node(addr));
+            let place = self.places.of(node.info());
+            let node = match known.remove(addr).or_else(|| kept.get(addr).cloned()) {
+                Some(node) => {
+                    node.relocate(place);
+                    node
+                }
+                None => self.new_node(addr, place),
+            };
             kept.insert(addr.clone(), node.clone());
             Some(node)
         });
         let nodes = nodes.collect();
+        // Nodes that left are dropped, and close when nothing is owed to them.
         *known = kept;
-        self.routes.store(Arc::new(Routes { table, nodes }));
+        drop(known);
+        self.doubts.store(0, Ordering::Relaxed);
+        retire(self.routes.swap(Arc::new(Routes { table, nodes })));
         Ok(())
     }
 
     /// The node at an address that a person gave, whether the table knows it or not.
-    pub(crate) fn node(&self, addr: &NodeAddr) -> Arc<Node> {
-        if let Some(known) = self.routes().node_at(addr) {
-            return known.clone();
-        }
-        self.new_node(addr)
+    pub(crate) fn seed(&self, addr: &NodeAddr) -> Arc<Node> {
+        let routes = self.routes();
+        let place = self.places.of_seed(addr);
+        let known = if self.places.names_are_places() {
+            routes.node_at(addr)
+        } else {
+            routes.nodes().find(|node| node.place().at == place.at)
+        };
+        known.cloned().unwrap_or_else(|| self.stranger(addr))
     }
 
-    fn new_node(&self, addr: &NodeAddr) -> Arc<Node> {
-        let (leases, counters) = (self.leases.clone(), self.counters.clone());
-        Arc::new(Node::new(addr.clone(), self.config.clone(), leases, counters))
+    /// Whoever is at this address, over a new connection.
+    pub(crate) fn stranger(&self, addr: &NodeAddr) -> Arc<Node> {
+        self.new_node(addr, self.places.of_seed(addr))
+    }
+
+    fn new_node(&self, addr: &NodeAddr, place: Place) -> Arc<Node> {
+        let common = Common {
+            config: self.config.clone(),
+            leases: self.leases.clone(),
+            counters: self.counters.clone(),
+        };
+        Arc::new(Node::new(addr.clone(), place, common))
+    }
+
+    /// All nodes that may have connections.
+    pub(crate) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.lock().values().cloned().collect()
     }
 
     /// Takes in what a MOVED said of one slot, and asks for the rest.
     pub(crate) fn learn(&self, slot: Slot, owner: &NodeAddr) {
-        self.routes.rcu(|routes| match routes.table.with_moved(slot, owner) {
-            Moved::Patched(table) => Arc::new(Routes { table, nodes: routes.nodes.clone() }),
-            Moved::Unchanged | Moved::UnknownNode => routes.clone(),
-        });
+        let moved = |routes: &Routes| routes.table.learn_moved(slot, owner);
+        if let Moved::Replaced(_) = moved(&self.routes.load()) {
+            self.routes.rcu(|routes| match moved(routes) {
+                Moved::Replaced(table) => Arc::new(Routes { table, nodes: routes.nodes.clone() }),
+                Moved::Patched | Moved::Unchanged | Moved::UnknownNode => routes.clone(),
+            });
+        }
         self.refresh();
     }
 
     /// Asks for a new view, soon, and does not wait for it.
     pub(crate) fn refresh(&self) {
-        self.bell.notify_one();
+        self.bells.hint.notify_one();
+    }
+
+    /// Asks for a view for a call that waits for it: for that of one node among others, or because
+    /// the owner of a slot cannot be reached.
+    pub(crate) fn refresh_for(&self, witness: Option<NodeAddr>) {
+        let Some(witness) = witness else { return self.bells.outage.notify_one() };
+        let mut witnesses = self.witnesses.lock();
+        if witnesses.len() < WITNESSES_MAX && !witnesses.contains(&witness) {
+            witnesses.push(witness);
+        }
+        drop(witnesses);
+        self.refresh();
+    }
+
+    pub(crate) fn take_witnesses(&self) -> Vec<NodeAddr> {
+        std::mem::take(&mut *self.witnesses.lock())
+    }
+
+    /// How many views in a row were refused.
+    pub(crate) fn doubts(&self) -> u32 {
+        self.doubts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn doubt(&self) {
+        // It is only compared with a small number: only one task writes.
+        self.doubts.store(self.doubts().saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether seeds have to be asked who they are: a node has no place, or cannot be reached
+    /// there.
+    pub(crate) fn has_lost_nodes(&self) -> bool {
+        let lost =
+            |(info, node): (&NodeInfo, &Arc<Node>)| self.places.is_lost(info) || node.is_failing();
+        self.places.is_by_id() && self.routes().described().any(lost)
     }
 
     /// Says that a view was asked for, whatever came of it.
@@ -109,6 +200,17 @@ impl Cluster {
     /// Told of each round of asking that ends from now on.
     pub(crate) fn rounds(&self) -> watch::Receiver<u64> {
         self.rounds.subscribe()
+    }
+}
+
+/// Drops old routes when nobody looks at them any more: that takes a while where there are many
+/// nodes, and a call should not be the one to do it.
+fn retire(old: Arc<Routes>) {
+    for _ in 0..RETIRE_LOOKS {
+        if Arc::strong_count(&old) == 1 {
+            break;
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -150,6 +252,12 @@ impl Routes {
     /// The nodes that own a slot, each once.
     pub(crate) fn primaries(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.table.primaries().filter_map(|node| self.nodes.get(node.index())?.as_ref())
+    }
+
+    /// All nodes, with what the view says of them.
+    pub(crate) fn described(&self) -> impl Iterator<Item = (&NodeInfo, &Arc<Node>)> {
+        let nodes = self.table.nodes().iter().zip(&*self.nodes);
+        nodes.filter_map(|(known, node)| Some((known.info(), node.as_ref()?)))
     }
 
     /// All nodes.

@@ -1,5 +1,6 @@
 //! What a client is told before it connects.
 
+mod options;
 mod url;
 
 use std::time::Duration;
@@ -11,7 +12,7 @@ pub use url::UrlError;
 
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{Limits, ReadFrom};
+use crate::{AddressMap, CredentialsProvider, Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -29,7 +30,11 @@ use crate::{Limits, ReadFrom};
 ///
 /// A URL is `redis://` or `valkey://`, with TLS `rediss://` or `valkeys://`, `user:password@` or `:password@` if somebody logs in, and one
 /// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
-/// none is given. User and password are percent-encoded.
+/// none is given. User and password are percent-encoded. `/3` behind the seeds is database 3.
+///
+/// Options follow a `?`, with `&` between them: `protocol=resp2`, `name=app`, `deadline=500ms`,
+/// `connect_timeout=2s`, `database=3`, `node=host:port` for one more seed, and for TLS `ca_file`,
+/// `cert_file`, `key_file` and `server_name`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -37,15 +42,20 @@ pub struct Config {
     pub seeds: Vec<NodeAddr>,
     /// Who logs in; nobody, if nothing is given.
     pub credentials: Option<Credentials>,
+    /// Who is asked, for each connection, who logs in; it goes before `credentials`.
+    pub credentials_provider: Option<CredentialsProvider>,
     /// How nodes are talked to over TLS; in the clear, if nothing is given.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
     /// The protocol to ask for.
     pub protocol: Protocol,
+    /// The database. A cluster has number 0 alone, unless its servers are Valkey 9 or later and
+    /// `cluster-databases` allows for more.
+    pub database: u32,
     /// What CLIENT LIST shows as the connections' name.
     pub name: Option<String>,
     /// Where nodes are reached that announce addresses of another network, as behind NAT.
-    pub address_rules: AddressRules,
+    pub address_map: AddressMap,
     /// Which nodes answer reads.
     pub read_from: ReadFrom,
     /// The availability zone that the client is in, for [`ReadFrom::SameZone`].
@@ -62,14 +72,16 @@ impl Config {
         Self {
             seeds: seeds.into_iter().collect(),
             credentials: None,
+            credentials_provider: None,
             #[cfg(feature = "tls")]
             tls: None,
             protocol: Protocol::default(),
+            database: 0,
             name: None,
-            address_rules: AddressRules::default(),
             read_from: ReadFrom::default(),
             zone: None,
             repeats: Repeats::default(),
+            address_map: AddressMap::default(),
             limits: Limits::default(),
         }
     }
@@ -90,6 +102,13 @@ impl Config {
         self
     }
 
+    /// Asks for user and password at each new connection, instead of being told them once.
+    #[must_use]
+    pub fn with_credentials_provider(mut self, provider: CredentialsProvider) -> Self {
+        self.credentials_provider = Some(provider);
+        self
+    }
+
     /// Talks TLS to all nodes, in this way. Without it, `rediss://` does so by the defaults.
     #[cfg(feature = "tls")]
     #[must_use]
@@ -100,8 +119,21 @@ impl Config {
 
     /// Reaches nodes by these rules, such as `"172.18.0.0/16:* -> 10.0.0.5:*".parse()?`.
     #[must_use]
-    pub fn with_address_rules(mut self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
-        self.address_rules = AddressRules::new(rules);
+    pub fn with_address_rules(self, rules: impl IntoIterator<Item = AddressRule>) -> Self {
+        self.with_address_map(AddressMap::Rules(AddressRules::new(rules)))
+    }
+
+    /// Reaches nodes where this map says.
+    #[must_use]
+    pub fn with_address_map(mut self, map: AddressMap) -> Self {
+        self.address_map = map;
+        self
+    }
+
+    /// Uses the database with this number on all connections.
+    #[must_use]
+    pub fn with_database(mut self, database: u32) -> Self {
+        self.database = database;
         self
     }
 

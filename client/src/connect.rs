@@ -1,11 +1,17 @@
 //! From an address to a connection that is ready for commands.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use bytes::{Buf, BytesMut};
 use slotway_protocol::{
-    Access, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError, ReplyScan,
-    ReplyScanner, Value,
+    Access, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError,
+    ReplyScan, ReplyScanner, Value,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +19,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Config, connection::Connection, error::ConnectError, stream::Stream};
+use crate::{Config, connection::Connection, error::ConnectError, stream::Stream, tcp::dial};
 
 /// Connects and shakes hands, all within the time that the limits allow. `node` is what the node
 /// calls itself, `at` where it is reached from here.
@@ -23,31 +29,44 @@ pub(crate) async fn connect(
     config: &Config,
     access: Access,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
-    let (stream, negotiated) = open(node, at, config, access).await?;
+    // What is waiting for the connection would otherwise wait for ever.
+    let opened = caught(open(node, at, config, access)).await;
+    let (stream, negotiated) = opened.unwrap_or(Err(ConnectError::Panicked))?;
     Ok((Connection::start(stream, &config.limits), negotiated))
 }
 
+/// What the future comes to; nothing if it panics, as a function of the application may.
+pub(crate) async fn caught<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| {
+        // It is not polled again.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
 /// A stream on which the next bytes are those of the first command.
-async fn open(
+pub(crate) async fn open(
     node: &NodeAddr,
     at: &NodeAddr,
     config: &Config,
     access: Access,
 ) -> Result<(Stream, Negotiated), ConnectError> {
     let within = config.limits.connect_timeout;
+    let login = match &config.credentials_provider {
+        Some(provider) => Some(provider.ask(within).await?),
+        None => config.credentials.clone(),
+    };
     let end = Instant::now() + within;
     let late = |_| ConnectError::Slow(within);
-    let tcp = timeout_at(end, dial(at)).await.map_err(late)??;
+    let tcp = dial(at, &config.limits, end).await?;
     let mut stream = secured(tcp, node, at, config, end).await?;
-    let greeted = timeout_at(end, greet(&mut stream, config, access)).await.map_err(late)?;
+    let greeted = timeout_at(end, greet(&mut stream, login, config, access)).await.map_err(late)?;
     let negotiated = greeted.map_err(|error| explained(error, config))?;
     Ok((stream, negotiated))
-}
-
-async fn dial(at: &NodeAddr) -> io::Result<TcpStream> {
-    let tcp = TcpStream::connect((at.host(), at.port())).await?;
-    tcp.set_nodelay(true)?;
-    Ok(tcp)
 }
 
 #[cfg(feature = "tls")]
@@ -108,15 +127,16 @@ pub(crate) fn is_closing(error: &io::Error) -> bool {
 
 async fn greet(
     stream: &mut Stream,
+    login: Option<Credentials>,
     config: &Config,
     access: Access,
 ) -> Result<Negotiated, ConnectError> {
     let greeting = Greeting {
         protocol: config.protocol,
-        login: config.credentials.clone(),
+        login,
         name: config.name.clone(),
         library: Some(("slotway".to_owned(), env!("CARGO_PKG_VERSION").to_owned())),
-        database: 0,
+        database: config.database,
         access,
     };
     let (mut handshake, first) = Handshake::new(greeting);

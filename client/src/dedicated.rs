@@ -63,7 +63,7 @@ impl Client {
                 },
                 None => Error::Refused(format!("slot {slot} has no owner")),
             };
-            self.cluster.refresh();
+            self.cluster.refresh_for(None);
             // Another view may name another owner.
             if tokio::time::timeout_at(deadline, rounds.changed()).await.is_err() {
                 return Err(error);

@@ -3,7 +3,8 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use slotway_protocol::{
-    Delivery, GiveUp, HandshakeError, NodeAddr, PipelineFull, ReplyError, TopologyError, Value,
+    Delivery, GiveUp, HandshakeError, NodeAddr, NodeId, PipelineFull, ReplyError, TopologyError,
+    Value,
 };
 
 use crate::UrlError;
@@ -40,6 +41,16 @@ pub enum Error {
     /// The cluster sent the command around, or had nobody to take it, until the time was up.
     #[error("{0}")]
     GaveUp(GiveUp),
+    /// The node that should take it could not be reached until the time was up.
+    #[error("{reason}; {node}: {source}")]
+    Unreachable {
+        /// What was given up.
+        reason: GiveUp,
+        /// The node that was tried last.
+        node: NodeAddr,
+        /// Why it was not reached.
+        source: Arc<ConnectError>,
+    },
     /// A node has as much to do as it may; the command was not sent.
     #[error("{node}: {source}")]
     Overloaded {
@@ -71,6 +82,12 @@ pub enum Error {
     /// The command cannot be sent as it is.
     #[error("{0}")]
     Refused(String),
+    /// The channels were not confirmed in time, and are not listened to.
+    #[error("the subscription was not confirmed within {waited:?}")]
+    NotSubscribed {
+        /// How long that was.
+        waited: Duration,
+    },
     /// None of the seeds told what the cluster looks like.
     #[error("none of the {} seeds answered; the last, {node}: {source}", .tried)]
     NoSeed {
@@ -124,6 +141,12 @@ pub enum ConnectError {
     /// The node did not accept us.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
+    /// The provider of credentials failed, or took too long.
+    #[error("the credentials provider gave no credentials: {0}")]
+    Credentials(Box<dyn std::error::Error + Send + Sync>),
+    /// A function of the application panicked, such as one that maps names.
+    #[error("a function of the application panicked while the connection was made")]
+    Panicked,
     /// The node does not speak the protocol.
     #[error("the node does not speak the protocol: {0}")]
     Protocol(#[from] ReplyError),
@@ -143,6 +166,26 @@ pub enum ConnectError {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] crate::TlsError),
+    /// Nodes are reached by their ids ([`AddressMap::ByNodeId`](crate::AddressMap::ByNodeId)), and
+    /// no seed has this one.
+    #[error(
+        "no seed is the node {}: add the address at which it is reached from here to the seeds",
+        id(.0)
+    )]
+    NoSeedIs(Option<NodeId>),
+    /// Nodes are reached by their ids, and another one is at this place now.
+    #[error("at {at} is now the node {found}, and no longer {expected}")]
+    OtherNode {
+        /// Where the node was.
+        at: NodeAddr,
+        /// Its id.
+        expected: NodeId,
+        /// The id of the node that is there.
+        found: NodeId,
+    },
+    /// Nodes are reached by their ids, and this one does not tell its own.
+    #[error("the node does not answer CLUSTER MYID with an id")]
+    Nameless,
     /// What the node says of the cluster makes no sense.
     #[error("what the node says of the cluster cannot be used: {0}")]
     Topology(#[from] TopologyError),
@@ -154,7 +197,7 @@ impl Error {
         match self {
             Self::Unknown { .. } | Self::Partly { .. } => Delivery::MaybeSent,
             Self::Late { delivery, .. } => *delivery,
-            Self::GaveUp(reason) => reason.delivery(),
+            Self::GaveUp(reason) | Self::Unreachable { reason, .. } => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
             Self::Server { .. }
             | Self::Unexpected { .. }
@@ -165,6 +208,7 @@ impl Error {
             | Self::Aborted { .. }
             | Self::Overtaken
             | Self::Refused(_)
+            | Self::NotSubscribed { .. }
             | Self::NoSeed { .. }
             | Self::Url(_) => Delivery::NotSent,
         }
@@ -181,6 +225,10 @@ impl Error {
         let (code, message) = text.split_once(' ').unwrap_or((&text, ""));
         Self::Server { code: code.to_owned(), message: message.to_owned() }
     }
+}
+
+fn id(id: &Option<NodeId>) -> String {
+    id.map_or_else(|| "without an id".to_owned(), |id| id.to_string())
 }
 
 /// What a reply is, in words.

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use slotway_protocol::{
-    Block, Delivery, Learn, Mishap, Notice, Now, Progress, Redirect, RetryClass, Slot, Step,
-    Target, Verdict,
+    Block, Delivery, GiveUp, Learn, Mishap, NodeAddr, Notice, Now, Progress, Redirect, RetryClass,
+    Slot, Step, Target, Verdict,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
@@ -14,9 +14,10 @@ use crate::{
     Error, ReadFrom,
     cluster::{Cluster, Routes},
     connection::{Ended, Manner},
+    error::ConnectError,
     node::{Node, NotSent},
     request::{Request, Via},
-    stats::Event,
+    stats::Counted,
 };
 
 /// A wait that has no end in practice.
@@ -66,6 +67,8 @@ pub(crate) struct Journey<'a> {
     repeats: u32,
     /// What a node said last that sent the request away.
     said: Bytes,
+    /// The last node that could not be reached, and why.
+    blocked: Option<(NodeAddr, Arc<ConnectError>)>,
 }
 
 /// Sends a request and follows it until a node answers.
@@ -79,7 +82,7 @@ pub(crate) async fn follow(
         if let Some(frame) = journey.read(node).await {
             return Ok(frame);
         }
-        cluster.counters.count(Event::ReplicaFailed);
+        cluster.counters.count(Counted::ReplicaFailed);
     }
     journey.go().await
 }
@@ -94,7 +97,8 @@ impl<'a> Journey<'a> {
     pub(crate) fn new(cluster: &'a Cluster, request: Request<'a>, route: Route) -> Self {
         let started = Instant::now();
         let redirect = redirect(cluster, &request, &route);
-        Self { cluster, request, route, redirect, started, repeats: 0, said: Bytes::new() }
+        let said = Bytes::new();
+        Self { cluster, request, route, redirect, started, repeats: 0, said, blocked: None }
     }
 
     /// Sends it to whoever is to have it, and follows it from there.
@@ -233,7 +237,7 @@ impl<'a> Journey<'a> {
 
     fn turned_away(&mut self, notice: Notice, frame: Bytes, node: &Node) -> Step {
         debug!(node = %node.addr(), ?notice, "turned away");
-        self.cluster.counters.count(Event::of(&notice));
+        self.cluster.counters.count(Counted::of(&notice));
         self.said = frame;
         let routes = self.cluster.routes();
         let now = self.now(&routes);
@@ -250,12 +254,12 @@ impl<'a> Journey<'a> {
                 }
                 match Verdict::of(self.request.class, mishap, self.request.terms.repeats) {
                     Verdict::SendAgain => {
-                        self.cluster.counters.count(Event::SentAgain);
+                        self.cluster.counters.count(Counted::SentAgain);
                         Ok(self.unreachable())
                     }
                     Verdict::Fail => Err(Error::Aborted { node: node.addr().clone() }),
                     Verdict::UnknownOutcome | Verdict::Deliver | Verdict::Close => {
-                        self.cluster.counters.count(Event::Unknown);
+                        self.cluster.counters.count(Counted::Unknown);
                         Err(Error::Unknown { node: node.addr().clone() })
                     }
                 }
@@ -270,22 +274,32 @@ impl<'a> Journey<'a> {
             NotSent::Unreachable(error) => {
                 debug!(node = %node.addr(), %error, "unreachable");
                 self.cluster.refresh();
+                self.blocked = Some((node.addr().clone(), error));
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
             NotSent::Full(source) => {
-                self.cluster.counters.count(Event::Overloaded);
+                self.cluster.counters.count(Counted::Overloaded);
                 Err(Error::Overloaded { node: node.addr().clone(), source })
             }
             NotSent::AllLeased => {
-                self.cluster.counters.count(Event::Overloaded);
+                self.cluster.counters.count(Counted::Overloaded);
                 Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
             }
         }
     }
 
+    fn gave_up(&mut self, reason: GiveUp) -> Error {
+        match (reason, self.blocked.take()) {
+            (GiveUp::NoPrimary { .. } | GiveUp::Unreachable { .. }, Some((node, source))) => {
+                Error::Unreachable { reason, node, source }
+            }
+            (reason, _) => Error::GaveUp(reason),
+        }
+    }
+
     fn late(&self, node: &Node, delivery: Delivery) -> Error {
-        self.cluster.counters.count(Event::Late);
+        self.cluster.counters.count(Counted::Late);
         let waited = self.started.elapsed();
         Error::Late { node: node.addr().clone(), waited, delivery }
     }
@@ -301,7 +315,7 @@ impl<'a> Journey<'a> {
         loop {
             match step {
                 Step::Deliver => return Ok(Next::Answer(self.said.clone())),
-                Step::GiveUp(reason) => return Err(Error::GaveUp(reason)),
+                Step::GiveUp(reason) => return Err(self.gave_up(reason)),
                 Step::Send { to, after, learn } => {
                     self.learn(&to, learn);
                     if !after.is_zero() {
@@ -309,18 +323,40 @@ impl<'a> Journey<'a> {
                     }
                     return Ok(Next::Send(to));
                 }
-                Step::WaitForTopology { after, within, .. } => {
-                    sleep(after).await;
-                    let mut rounds = self.cluster.rounds();
-                    self.cluster.refresh();
-                    // Either a view came, or the time is up: the decision is the same.
-                    let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                Step::WaitForTopology { after, within, witness } => {
+                    if !self.owner_changes(after, witness.as_ref()).await {
+                        let mut rounds = self.cluster.rounds();
+                        self.cluster.refresh_for(witness);
+                        // Either a view came, or the time is up: the decision is the same.
+                        let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                    }
                     let routes = self.cluster.routes();
                     let now = self.now(&routes);
                     step = self.redirect.handle_topology(now);
                 }
             }
         }
+    }
+
+    /// Waits this long, or until another node is known to own the slot: whoever waits for a failover
+    /// goes on as soon as it is over. Whether that is so.
+    async fn owner_changes(&self, within: Duration, witness: Option<&NodeAddr>) -> bool {
+        if within.is_zero() {
+            return false;
+        }
+        let owner = || self.owner(&self.cluster.routes()).map(|node| node.addr().clone());
+        let (Route::Slot(_), before) = (&self.route, owner()) else {
+            sleep(within).await;
+            return false;
+        };
+        let mut rounds = self.cluster.rounds();
+        let changes = async {
+            while owner() == before {
+                self.cluster.refresh_for(witness.cloned());
+                let _ = rounds.changed().await;
+            }
+        };
+        timeout(within, changes).await.is_ok()
     }
 
     fn learn(&self, to: &Target, learn: Learn) {

@@ -15,6 +15,7 @@
 //! What goes where is decided in `slotway-protocol`; this crate connects, sends, waits and retries
 //! as it is told there.
 
+mod address_map;
 mod args;
 #[cfg(feature = "serde")]
 mod by_serde;
@@ -25,6 +26,7 @@ mod commands;
 mod config;
 mod connect;
 mod connection;
+mod credentials;
 mod dedicated;
 mod dispatch;
 mod error;
@@ -32,20 +34,28 @@ mod follow;
 mod from_value;
 mod limits;
 mod node;
+mod node_client;
 mod pipeline;
+mod places;
 mod refresh;
 mod request;
 mod scan;
 mod script;
+#[cfg(feature = "tower")]
+mod service;
 mod state;
 mod stats;
 mod stream;
+mod subscribe;
+mod tcp;
 mod terms;
 #[cfg(feature = "tls")]
 mod tls;
 mod transaction;
+mod view;
 mod watch;
 
+pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
 #[cfg(feature = "serde")]
 pub use by_serde::{Json, Serde};
@@ -57,19 +67,24 @@ pub use commands::{
     SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
 };
 pub use config::{Config, UrlError};
+pub use credentials::CredentialsProvider;
 pub use dedicated::Dedicated;
 pub use error::{ConnectError, Error};
 pub use from_value::FromValue;
 pub use limits::Limits;
+pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
 pub use scan::{Scan, ScanOptions};
 pub use script::{Script, ScriptCall};
+#[cfg(feature = "tower")]
+pub use service::ResponseFuture;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Node, NodeAddr,
-    NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable, Topology,
-    Value,
+    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
+    NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
+    Topology, Value,
 };
-pub use stats::{Event, NodeStats, Stats};
+pub use stats::{Counted, NodeStats, Stats};
+pub use subscribe::{Event, Message, Subscription};
 pub use terms::ReadFrom;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -13,6 +13,14 @@ pub struct Limits {
     pub deadline: Duration,
     /// How long a connection may take from its first packet to the end of the handshake.
     pub connect_timeout: Duration,
+    /// After this long without a word from a node, the kernel asks whether it is still there; never,
+    /// if nothing is given. It also keeps what is in between, such as NAT, from forgetting a
+    /// connection that is not used.
+    pub keepalive: Option<Duration>,
+    /// How long a node may leave what it was sent unacknowledged before the connection is given up:
+    /// it is what notices a machine that went away without a word. Nothing means minutes, which is
+    /// the kernel's way. It counts on Linux only.
+    pub unacknowledged_max: Option<Duration>,
     /// How many redirects a call follows.
     pub redirects_max: u8,
     /// The waits before a call is sent again, and between attempts to connect to a node.
@@ -29,10 +37,21 @@ pub struct Limits {
     pub idle_leases_max: usize,
     /// How large a reply may be.
     pub reply: ReplyLimits,
-    /// The shortest time between two questions after the cluster's topology.
+    /// The shortest time between two questions after the cluster's topology, while calls find
+    /// their way: however many redirects come, there are no more.
     pub refresh_min: Duration,
+    /// The shortest time between two such questions while calls wait for a slot whose owner cannot
+    /// be reached: it adds to the time that a failover takes.
+    pub refresh_outage: Duration,
     /// The longest time between two such questions, if nothing gives reason for one.
     pub refresh_max: Duration,
+    /// How many messages wait for a subscriber before the oldest are dropped.
+    pub messages_max: usize,
+    /// How many bytes these messages may have; the newest stays, whatever its size.
+    pub message_bytes_max: usize,
+    /// How long a connection for subscriptions may be silent before it is tried, and then before
+    /// it is given up.
+    pub silence_max: Duration,
 }
 
 impl Default for Limits {
@@ -40,6 +59,8 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
+            keepalive: Some(Duration::from_secs(15)),
+            unacknowledged_max: Some(Duration::from_secs(2)),
             redirects_max: 5,
             backoff: Backoff::default(),
             pipeline: PipelineLimits::default(),
@@ -47,8 +68,12 @@ impl Default for Limits {
             leases_max: 256,
             idle_leases_max: 8,
             reply: ReplyLimits::default(),
-            refresh_min: Duration::from_millis(100),
+            refresh_min: Duration::from_millis(500),
+            refresh_outage: Duration::from_millis(100),
             refresh_max: Duration::from_secs(60),
+            messages_max: 4096,
+            message_bytes_max: 16 << 20,
+            silence_max: Duration::from_secs(5),
         }
     }
 }

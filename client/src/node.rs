@@ -8,14 +8,17 @@ use std::sync::Arc;
 pub(crate) use lease::Lease;
 use link::Link;
 use parking_lot::Mutex;
-use slotway_protocol::{Access, NodeAddr};
+use slotway_protocol::{Access, CommandBuf, Negotiated, NodeAddr, NodeId, ReplyLimits, Value};
 use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
-    connection::{Call, Connection, Manner, NotTaken, Unit},
+    connect::{connect, open},
+    connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
+    places::Place,
     stats::{Counters, NodeStats},
+    stream::Stream,
 };
 
 /// A node that the cluster named. It is connected to when it is first needed, and again when the
@@ -23,16 +26,23 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Node {
     addr: NodeAddr,
-    config: Arc<Config>,
+    place: Mutex<Place>,
+    common: Common,
     /// The connection that all calls share.
     shared: Link,
     /// The one that reads go over while the node is a replica.
     reading: Link,
     /// Connections that were leased and are in order.
     idle: Mutex<Vec<Connection>>,
+}
+
+/// What the nodes of a client share.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) config: Arc<Config>,
     /// How many more connections may be leased, of all nodes together.
-    leases: Arc<Semaphore>,
-    counters: Arc<Counters>,
+    pub(crate) leases: Arc<Semaphore>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -49,21 +59,35 @@ pub(crate) enum NotSent {
 }
 
 impl Node {
-    pub(crate) fn new(
-        addr: NodeAddr,
-        config: Arc<Config>,
-        leases: Arc<Semaphore>,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(crate) fn new(addr: NodeAddr, place: Place, common: Common) -> Self {
         Self {
             addr,
-            config,
+            place: Mutex::new(place),
+            common,
             shared: Link::new(Access::ReadWrite),
             reading: Link::new(Access::ReadOnly),
             idle: Mutex::default(),
-            leases,
-            counters,
         }
+    }
+
+    /// Where it is reached.
+    pub(crate) fn place(&self) -> Place {
+        self.place.lock().clone()
+    }
+
+    /// Lets it be reached somewhere else from now on.
+    pub(crate) fn relocate(&self, place: Place) {
+        let mut held = self.place.lock();
+        if *held != place {
+            *held = place;
+            drop(held);
+            self.disconnect();
+        }
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.shared.is_failing()
     }
 
     pub(crate) fn addr(&self) -> &NodeAddr {
@@ -72,7 +96,7 @@ impl Node {
 
     /// How it is talked to.
     pub(crate) fn config(&self) -> &Config {
-        &self.config
+        &self.common.config
     }
 
     /// Puts a unit in line, connecting first if that is needed.
@@ -112,6 +136,13 @@ impl Node {
         }
     }
 
+    /// The shared connections that there are, as soon as none is being made. Those that wait to be
+    /// leased are let go.
+    pub(crate) async fn settled(&self) -> impl Iterator<Item = Arc<Connection>> {
+        self.idle.lock().clear();
+        [self.shared.settled().await, self.reading.settled().await].into_iter().flatten()
+    }
+
     /// Lets go of the connections, so that the next command goes over a new one.
     pub(crate) fn disconnect(&self) {
         self.shared.disconnect();
@@ -131,10 +162,52 @@ impl Node {
         }
     }
 
+    /// A connection of its own to this node.
+    async fn connect_anew(
+        &self,
+        access: Access,
+    ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
+        let config = self.config();
+        let (connection, negotiated) = connect(&self.addr, &at, config, access).await?;
+        if let Some(expected) = id {
+            let found = node_id(&connection, config).await?;
+            if found != expected {
+                return Err(Arc::new(ConnectError::OtherNode { at, expected, found }));
+            }
+        }
+        Ok((connection, negotiated))
+    }
+
+    /// A stream to this node that is ready for the first command, for those who read it themselves.
+    pub(crate) async fn open_stream(&self) -> Result<(Stream, Negotiated), Arc<ConnectError>> {
+        let Place { at, id } = self.place();
+        if id.is_some() {
+            // That it is the right node is found out on a connection that understands replies.
+            self.connect_anew(Access::ReadWrite).await?;
+        }
+        let at = at.ok_or_else(|| ConnectError::NoSeedIs(id))?;
+        Ok(open(&self.addr, &at, self.config(), Access::ReadWrite).await?)
+    }
+
     fn link(&self, manner: Manner) -> &Link {
         match manner {
             Manner::Plain | Manner::Asking => &self.shared,
             Manner::Reading => &self.reading,
         }
     }
+}
+
+/// The id of the node at the other end.
+async fn node_id(connection: &Connection, config: &Config) -> Result<NodeId, Arc<ConnectError>> {
+    let deadline = Instant::now() + config.limits.connect_timeout;
+    let command = CommandBuf::new(&["CLUSTER", "MYID"]).map_err(|_| ConnectError::Nameless)?;
+    let call = connection.send(command.as_command().bytes(), Manner::Plain, deadline);
+    let Ended::Reply(frame) = call.map_err(|_| ConnectError::Closed)?.await else {
+        return Err(Arc::new(ConnectError::Closed));
+    };
+    let answer = Value::decode(&frame, &ReplyLimits::default()).map_err(ConnectError::from)?;
+    let id = answer.as_bytes().and_then(NodeId::parse);
+    id.ok_or_else(|| Arc::new(ConnectError::Nameless))
 }

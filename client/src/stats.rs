@@ -21,8 +21,8 @@ use crate::{Client, cluster::Cluster};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How often each event has happened, in the order of [`Event::ALL`].
-    events: [u64; Event::ALL.len()],
+    /// How often each event has happened, in the order of [`Counted::ALL`].
+    events: [u64; Counted::ALL.len()],
     /// The nodes that the client knows.
     pub nodes: Vec<NodeStats>,
 }
@@ -46,7 +46,7 @@ pub struct NodeStats {
 /// What is counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum Counted {
     /// A slot had another owner than was known.
     Moved,
     /// A slot was on its way.
@@ -77,7 +77,7 @@ const COMMANDS: &str = "slotway_client_commands_total";
 const IN_FLIGHT: &str = "slotway_client_in_flight";
 const UNSENT_BYTES: &str = "slotway_client_unsent_bytes";
 
-impl Event {
+impl Counted {
     /// All of them.
     pub const ALL: [Self; 11] = [
         Self::Moved,
@@ -127,7 +127,7 @@ impl Event {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -135,7 +135,7 @@ impl fmt::Display for Event {
 
 /// How often each event has happened.
 #[derive(Debug)]
-pub(crate) struct Counters([AtomicU64; Event::ALL.len()]);
+pub(crate) struct Counters([AtomicU64; Counted::ALL.len()]);
 
 impl Default for Counters {
     fn default() -> Self {
@@ -145,19 +145,19 @@ impl Default for Counters {
 
 impl Counters {
     /// Another one. Nothing that is counted happens to a call that just goes through.
-    pub(crate) fn count(&self, event: Event) {
+    pub(crate) fn count(&self, event: Counted) {
         self.0[event as usize].fetch_add(1, Ordering::Relaxed);
         metrics::counter!(EVENTS, "event" => event.name()).increment(1);
     }
 
-    fn read(&self) -> [u64; Event::ALL.len()] {
+    fn read(&self) -> [u64; Counted::ALL.len()] {
         array::from_fn(|index| self.0[index].load(Ordering::Relaxed))
     }
 }
 
 impl Stats {
     /// How often an event has happened.
-    pub fn count(&self, event: Event) -> u64 {
+    pub fn count(&self, event: Counted) -> u64 {
         self.events[event as usize]
     }
 }
@@ -200,19 +200,19 @@ mod tests {
 
     #[test]
     fn each_event_has_a_place_of_its_own() {
-        for (place, event) in Event::ALL.into_iter().enumerate() {
+        for (place, event) in Counted::ALL.into_iter().enumerate() {
             assert_eq!(event as usize, place, "{event}");
         }
         let counters = Counters::default();
-        counters.count(Event::Late);
+        counters.count(Counted::Late);
         let stats = Stats { events: counters.read(), nodes: Vec::new() };
-        assert_eq!((stats.count(Event::Late), stats.count(Event::Moved)), (1, 0));
+        assert_eq!((stats.count(Counted::Late), stats.count(Counted::Moved)), (1, 0));
     }
     #[test]
     fn the_metrics_facade_is_told_the_same() {
         let recorder = metrics_util::debugging::DebuggingRecorder::new();
         metrics::with_local_recorder(&recorder, || {
-            Counters::default().count(Event::Moved);
+            Counters::default().count(Counted::Moved);
             publish_node(NodeStats {
                 addr: NodeAddr::new("10.0.0.1", 7000),
                 connected: true,

@@ -62,7 +62,7 @@ impl Client {
                 // Nothing depends on a watch that was not confirmed.
                 Err(error) => error,
             };
-            self.cluster.refresh();
+            self.cluster.refresh_for(None);
             if timeout_at(deadline, rounds.changed()).await.is_err() {
                 return Err(error);
             }

@@ -110,6 +110,21 @@ impl LocalCluster {
         Ok(cluster)
     }
 
+    /// Nodes that know nothing of each other, as soon as all answer.
+    pub(crate) async fn launch_alone(
+        settings: Settings,
+        layout: &Layout,
+        ports: PortRange,
+    ) -> Result<Self, Error> {
+        let mut servers = Self::empty(settings, ports)?;
+        servers.place(layout)?;
+        for index in 0..servers.nodes.len() {
+            servers.launch(&servers.nodes[index])?;
+            servers.first_admin(index).await?;
+        }
+        Ok(servers)
+    }
+
     /// Tells the nodes the timeout that was asked for.
     async fn settle_timeout(&mut self, members: &mut [Member]) -> Result<(), Error> {
         if self.node_timeout != self.settings.node_timeout {
@@ -253,8 +268,16 @@ impl LocalCluster {
     /// Waits until a node answers that was just launched. When a stranger took its port between
     /// our look and its bind, it gets another one.
     pub(crate) async fn first_answer(&mut self, index: usize) -> Result<Member, Error> {
+        let admin = self.first_admin(index).await?;
+        let node = &self.nodes[index];
+        let member = Member::new(node.addr.clone(), node.bus_port(), admin).await?;
+        self.nodes[index].id = Some(member.id);
+        Ok(member)
+    }
+
+    async fn first_admin(&mut self, index: usize) -> Result<Admin, Error> {
         for _ in 1..Self::PORT_TRIES {
-            match self.answer(index).await {
+            match self.nodes[index].answering(&self.door).await {
                 Err(Error::Exited { log, .. }) if log.contains("ddress already in use") => {}
                 result => return result,
             }
@@ -264,15 +287,7 @@ impl LocalCluster {
             node.ports = ports;
             self.launch(&self.nodes[index])?;
         }
-        self.answer(index).await
-    }
-
-    async fn answer(&mut self, index: usize) -> Result<Member, Error> {
-        let node = &self.nodes[index];
-        let admin = node.answering(&self.door).await?;
-        let member = Member::new(node.addr.clone(), node.bus_port(), admin).await?;
-        self.nodes[index].id = Some(member.id);
-        Ok(member)
+        self.nodes[index].answering(&self.door).await
     }
 
     pub(crate) async fn wait_members(

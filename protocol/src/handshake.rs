@@ -101,7 +101,11 @@ pub enum HandshakeError {
     #[error("the server takes no more connections")]
     TooManyClients,
     /// The server has no such database for its clients.
-    #[error("database {database} cannot be used: {said}")]
+    #[error(
+        "database {database} cannot be used: {said} (a cluster has database 0 only, unless its \
+         servers are Valkey 9 or later and `cluster-databases` allows for more; a single server \
+         has as many as its `databases` says)"
+    )]
     Database {
         /// The one that was asked for.
         database: u32,

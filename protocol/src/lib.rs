@@ -26,6 +26,7 @@ mod retry;
 mod secret;
 mod slot;
 mod spec;
+mod subscriptions;
 mod table;
 mod topology;
 mod value;
@@ -60,6 +61,9 @@ pub use slot::{Slot, hash_tag};
 pub use spec::{
     Arity, Audience, Categories, CommandFlags, CommandSpec, Key, KeyBegin, KeyFind, KeyFlags,
     KeySpec, Keys, KeysError, Pin, RequestPolicy, ResponsePolicy, SessionCommand,
+};
+pub use subscriptions::{
+    Channel, ChannelKind, Heard, Published, Subscriptions, UnexpectedFrame, Wanted,
 };
 pub use table::{Moved, Node, SlotTable};
 pub use topology::{

@@ -5,10 +5,16 @@ use std::{fmt, net::Ipv6Addr, str::FromStr, sync::Arc};
 /// A host and a port, as a node announced them or a person typed them.
 ///
 /// Cheap to clone. IPv6 addresses are kept without brackets and shown with them.
+///
+/// Behind one NAT several nodes may announce the same address. Then it is the name of none of them,
+/// and each goes by the address and its id ([`NodeAddr::of_node`]), shown as `10.0.0.7:6379#07c37dfe`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct NodeAddr {
     host: Arc<str>,
     port: u16,
+    /// Which of several nodes it is that announce this. No text is read as such a name, so no
+    /// redirect can speak it.
+    node: Option<NodeId>,
 }
 
 impl NodeAddr {
@@ -16,7 +22,24 @@ impl NodeAddr {
     pub fn new(host: impl AsRef<str>, port: u16) -> Self {
         let host = host.as_ref();
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-        Self { host: bare.into(), port }
+        Self { host: bare.into(), port, node: None }
+    }
+
+    /// The name of one of several nodes that announce this address.
+    #[must_use]
+    pub fn of_node(&self, id: NodeId) -> Self {
+        Self { node: Some(id), ..self.clone() }
+    }
+
+    /// The address alone, as it was announced.
+    #[must_use]
+    pub fn announced(&self) -> Self {
+        Self { node: None, ..self.clone() }
+    }
+
+    /// Which node it is, if several announce this address.
+    pub fn node(&self) -> Option<NodeId> {
+        self.node
     }
 
     /// Its host: an IP address or a name.
@@ -33,9 +56,17 @@ impl NodeAddr {
 impl fmt::Display for NodeAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
+            write!(f, "[{}]:{}", self.host, self.port)?;
         } else {
-            write!(f, "{}:{}", self.host, self.port)
+            write!(f, "{}:{}", self.host, self.port)?;
+        }
+        match self.node {
+            // As many digits as tell nodes apart for a reader.
+            Some(id) => {
+                f.write_str("#")?;
+                id.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -157,6 +188,17 @@ mod tests {
         {
             assert_eq!(addr.to_string().parse(), Ok(addr));
         }
+    }
+
+    #[test]
+    fn the_name_of_one_of_several_nodes_cannot_be_written() {
+        let id = NodeId::parse(b"07c37dfeb235213a872192d90877d0cd55635b91").unwrap();
+        let shared = NodeAddr::new("::1", 6379);
+        let name = shared.of_node(id);
+        assert_eq!(name.to_string(), "[::1]:6379#07c37dfe");
+        assert!(name.to_string().parse::<NodeAddr>().is_err());
+        assert_ne!(name, shared);
+        assert_eq!((name.announced(), name.node()), (shared, Some(id)));
     }
 
     #[test]

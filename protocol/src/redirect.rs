@@ -8,7 +8,7 @@ use std::time::Duration;
 pub use give_up::GiveUp;
 pub use notice::Notice;
 
-use crate::{Backoff, NodeAddr, NodeId, RetryClass, Slot, SlotTable, table::Node};
+use crate::{Backoff, NodeAddr, RetryClass, Slot, SlotTable, table::Node};
 
 /// How long, and how often, a request is sent after its keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,8 +60,8 @@ pub enum Step {
         after: Duration,
         /// How much time is left.
         within: Duration,
-        /// The node whose own CLUSTER NODES is among the views that are needed: only it knows
-        /// which of its slots are on their way.
+        /// The node whose own CLUSTER NODES is among the views that are needed: it knows what it
+        /// meant, and only it knows which of its slots are on their way.
         witness: Option<NodeAddr>,
     },
     /// Answer with the text of this instead.
@@ -211,15 +211,32 @@ impl Redirect {
                     let after = self.next_wait(now);
                     return Some(self.send(Target::Fresh(from.clone()), after, Learn::Refresh));
                 }
-                let to = now.table.node_at(to)?.addr()?.clone();
+                let Some(to) = now.table.node_at(to) else {
+                    // Of several nodes that are called so, it is the one that owns the slot.
+                    self.owner(now).filter(|owner| owner.info().is_called(to))?;
+                    return self.follow_owner(from, now);
+                };
+                let to = to.addr()?.clone();
                 Some(self.send(Target::Node(to), Duration::ZERO, Learn::Patch))
             }
-            Pending::Ask { to, .. } => {
-                let to = now.table.node_at(to.as_ref()?)?.addr()?.clone();
+            Pending::Ask { from, to } => {
+                let to = to.as_ref()?;
+                // Of several nodes that are called so, it is the one that the slot goes to.
+                let node = now.table.node_at(to).or_else(|| self.destination(from, to, now));
+                let to = node?.addr()?.clone();
                 Some(self.send(Target::Asking(to), Duration::ZERO, Learn::Nothing))
             }
             Pending::Unreachable => None,
         }
+    }
+
+    /// The node called `to` that the slot is on its way to, as the cluster says.
+    fn destination<'a>(&self, from: &NodeAddr, to: &NodeAddr, now: Now<'a>) -> Option<&'a Node> {
+        let from = now.table.node_at(from)?.info().id;
+        let moves = now.table.topology().moves.iter();
+        let leaving = moves.filter(|step| Some(step.slot) == self.slot && Some(step.from) == from);
+        let mut goals = leaving.filter_map(|step| now.table.node_with_id(step.to));
+        goals.find(|node| node.info().is_called(to))
     }
 
     /// Goes to the slot's owner, if that is no longer `from`.
@@ -231,16 +248,10 @@ impl Redirect {
 
     /// Goes only where the cluster itself says that the slot is, or is on its way to.
     fn follow_proven(&mut self, redirect: &Pending, from: &NodeAddr, now: Now<'_>) -> Option<Step> {
-        if let Pending::Ask { to, .. } = redirect {
-            let id = |addr: &NodeAddr| -> Option<NodeId> { now.table.node_at(addr)?.info().id };
-            let (leaves, goes) = (id(from), to.as_ref().and_then(id));
-            let moves = &now.table.topology().moves;
-            let proven = moves.iter().any(|step| {
-                Some(step.slot) == self.slot && Some(step.from) == leaves && Some(step.to) == goes
-            });
-            if proven {
-                return self.follow(redirect, now);
-            }
+        if let Pending::Ask { to: Some(to), .. } = redirect
+            && self.destination(from, to, now).is_some()
+        {
+            return self.follow(redirect, now);
         }
         self.follow_owner(from, now)
     }
@@ -298,8 +309,8 @@ impl Redirect {
             return Step::GiveUp(self.late(&pending, now));
         }
         let witness = match &pending {
-            Pending::Ask { from, .. } => Some(from.clone()),
-            Pending::Moved { .. } | Pending::Unreachable => None,
+            Pending::Moved { from, .. } | Pending::Ask { from, .. } => Some(from.clone()),
+            Pending::Unreachable => None,
         };
         self.pending = Some(pending);
         Step::WaitForTopology { after, within, witness }
@@ -364,7 +375,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{NodeInfo, Shard, SlotMove, SlotRange, Topology, unknown_outcome};
+    use crate::{NodeId, NodeInfo, Shard, SlotMove, SlotRange, Topology, unknown_outcome};
 
     const SLOT: u16 = 42;
 
@@ -426,6 +437,11 @@ mod tests {
         Step::Send { to, after: Duration::from_millis(millis), learn }
     }
 
+    fn asked() -> Step {
+        let within = Duration::from_secs(5);
+        Step::WaitForTopology { after: Duration::ZERO, within, witness: Some(addr(1)) }
+    }
+
     fn refresh(millis: u64) -> Step {
         let within = Duration::from_secs(5);
         Step::WaitForTopology { after: Duration::from_millis(millis), within, witness: None }
@@ -448,12 +464,47 @@ mod tests {
 
     #[test]
     fn a_node_that_no_node_named_is_asked_about_and_not_dialled() {
-        check("MOVED 42 203.0.113.9:6379", refresh(0));
-        check("MOVED 42 ?:3", refresh(0));
-        let witness = Some(addr(1));
-        let within = Duration::from_secs(5);
-        let asked = Step::WaitForTopology { after: Duration::ZERO, within, witness };
-        check("ASK 42 203.0.113.9:6379", asked);
+        for error in ["MOVED 42 203.0.113.9:6379", "MOVED 42 ?:3", "ASK 42 203.0.113.9:6379"] {
+            check(error, asked());
+        }
+    }
+
+    /// The twins: both nodes announce this one address, and are reached apart.
+    fn twins(owner: u16, moves: Vec<SlotMove>) -> SlotTable {
+        let mut view = Topology { moves, ..view(owner) };
+        for shard in &mut view.shards[..2] {
+            shard.primary.as_mut().unwrap().addr = Some(addr(6379));
+        }
+        let reach = |node: &NodeInfo, _: &Shard| {
+            let at = [1, 2].into_iter().find(|&port| node.id == Some(id(port)));
+            Some(NodeAddr::new("gateway", at.unwrap_or(9)))
+        };
+        SlotTable::new(view.reached(reach)).unwrap()
+    }
+
+    fn twin(port: u16) -> NodeAddr {
+        addr(6379).of_node(id(port))
+    }
+
+    #[test]
+    fn an_address_of_two_nodes_means_the_one_that_the_cluster_says() {
+        let mut redirect = follow(RetryClass::Never);
+        let mut judge = |error: &str, table: &SlotTable| {
+            redirect.handle_notice(notice(error), &twin(1), now(table, 0))
+        };
+        let old = twins(1, Vec::new());
+        for error in ["MOVED 42 10.0.0.1:6379", "ASK 42 10.0.0.1:6379"] {
+            let step = judge(error, &old);
+            let Step::WaitForTopology { witness, .. } = step else { panic!("{step:?}") };
+            assert_eq!(witness, Some(twin(1)), "{error}");
+        }
+        let step = judge("MOVED 42 10.0.0.1:6379", &twins(2, Vec::new()));
+        assert_eq!(step, send(Target::Owner, 0, Learn::Nothing));
+        let moving = |to| twins(1, vec![SlotMove { slot: slot(), from: id(1), to: id(to) }]);
+        let step = judge("ASK 42 10.0.0.1:6379", &moving(2));
+        assert_eq!(step, send(Target::Asking(twin(2)), 0, Learn::Nothing));
+        let step = judge("ASK 42 10.0.0.1:6379", &moving(3));
+        assert!(matches!(step, Step::WaitForTopology { .. }), "{step:?}");
     }
 
     #[test]
@@ -462,7 +513,7 @@ mod tests {
         let old = table(1);
         assert_eq!(
             redirect.handle_notice(notice("MOVED 42 10.0.0.1:9"), &addr(1), now(&old, 0)),
-            refresh(0)
+            asked()
         );
         // The view does not know it yet.
         let Step::WaitForTopology { after, .. } = redirect.handle_topology(now(&old, 5)) else {
@@ -567,7 +618,7 @@ mod tests {
         let mut redirect = follow(RetryClass::Script);
         let old = table(1);
         let step = redirect.handle_notice(notice("MOVED 42 10.0.0.1:3"), &addr(1), now(&old, 0));
-        assert_eq!(step, refresh(0), "even to a known node");
+        assert_eq!(step, asked(), "even to a known node");
         let moved = redirect.clone().handle_topology(now(&table(3), 5));
         assert_eq!(moved, send(Target::Owner, 0, Learn::Nothing));
         let known = follow(RetryClass::Script).handle_notice(

@@ -1,20 +1,35 @@
 //! Who owns a slot: one look into an array.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU16, Ordering::Relaxed},
+};
 
-use crate::{NodeAddr, NodeId, NodeInfo, Shard, Slot, SlotRange, Topology, TopologyError};
+use crate::{Health, NodeAddr, NodeId, NodeInfo, Shard, Slot, SlotRange, Topology, TopologyError};
 
-/// Which node owns each slot, and which nodes there are. Never changes once built.
+/// Which node owns each slot, and which nodes there are.
 ///
 /// An attempt at a request takes one table and keeps to it, so that no refresh can make the
-/// attempt disagree with itself. A copy costs two reference counts.
+/// attempt disagree with itself. A copy costs three reference counts. All that ever changes in a
+/// table is the owner of single slots ([`SlotTable::learn_moved`]), in all copies at once: a storm
+/// of redirects must not copy a table for each.
 #[derive(Clone, Debug)]
 pub struct SlotTable {
     /// The position of each slot's owner in `known.nodes`, or [`UNOWNED`].
-    owners: Arc<[u16; Slot::COUNT as usize]>,
-    /// The positions of the nodes that own a slot, those with the lowest slots first.
-    primaries: Arc<[u16]>,
+    owners: Arc<Owners>,
+    primaries: Arc<Primaries>,
     known: Arc<Known>,
+}
+
+type Owners = [AtomicU16; Slot::COUNT as usize];
+
+/// The nodes that own slots; at most one of each shard.
+#[derive(Debug)]
+struct Primaries {
+    /// Their positions, those with the lowest slots first.
+    order: Vec<u16>,
+    /// By position, whether a node is one of them.
+    members: Vec<bool>,
 }
 
 const UNOWNED: u16 = u16::MAX;
@@ -57,8 +72,10 @@ impl Node {
 /// What a MOVED makes of a table.
 #[derive(Clone, Debug)]
 pub enum Moved {
-    /// The table with the slot at its new owner.
-    Patched(SlotTable),
+    /// The slot is at its new owner in this table, and in all its copies.
+    Patched,
+    /// More than one slot changes: this table is to take the other's place.
+    Replaced(SlotTable),
     /// The table already says so.
     Unchanged,
     /// The address is not that of exactly one node of the table. It must not be dialled: anybody
@@ -76,7 +93,7 @@ impl SlotTable {
     /// A table in which no slot has an owner.
     pub fn empty() -> Self {
         let known = Known { topology: Topology::default(), nodes: Vec::new(), aliases: Vec::new() };
-        Self::with_owners([UNOWNED; Slot::COUNT as usize].into(), known.into())
+        Self::with_owners([UNOWNED; Slot::COUNT as usize], known.into())
     }
 
     /// The table of this view.
@@ -103,32 +120,38 @@ impl SlotTable {
         // Later claims overwrite earlier ones, so the strongest goes last.
         claims.reverse();
         claims.sort_by_key(|(shard, _)| shard.epoch);
-        let mut owners = Arc::new([UNOWNED; Slot::COUNT as usize]);
-        let slots = Arc::make_mut(&mut owners);
+        let mut owners = [UNOWNED; Slot::COUNT as usize];
         for (shard, primary) in claims {
-            shard.slots.iter().for_each(|range| slots[range.indices()].fill(primary));
+            shard.slots.iter().for_each(|range| owners[range.indices()].fill(primary));
         }
         let aliases = aliases(&nodes);
         Ok(Self::with_owners(owners, Arc::new(Known { topology, nodes, aliases })))
     }
 
-    fn with_owners(owners: Arc<[u16; Slot::COUNT as usize]>, known: Arc<Known>) -> Self {
-        let mut seen = vec![false; known.nodes.len()];
-        let mut primaries = Vec::new();
-        for &owner in owners.iter() {
+    fn with_owners(owners: [u16; Slot::COUNT as usize], known: Arc<Known>) -> Self {
+        let mut members = vec![false; known.nodes.len()];
+        let mut order = Vec::new();
+        for owner in owners {
             // UNOWNED lies beyond the last node.
-            if let Some(seen @ false) = seen.get_mut(usize::from(owner)) {
+            if let Some(seen @ false) = members.get_mut(usize::from(owner)) {
                 *seen = true;
-                primaries.push(owner);
+                order.push(owner);
             }
         }
-        Self { owners, primaries: primaries.into(), known }
+        let owners = Arc::new(owners.map(AtomicU16::new));
+        Self { owners, primaries: Arc::new(Primaries { order, members }), known }
     }
 
     /// The node that takes writes for a slot, if one is known.
     #[inline]
     pub fn owner(&self, slot: Slot) -> Option<&Node> {
-        self.known.nodes.get(usize::from(self.owners[slot.index()]))
+        self.known.nodes.get(usize::from(self.owner_index(slot)))
+    }
+
+    #[inline]
+    fn owner_index(&self, slot: Slot) -> u16 {
+        // A slot's owner is all that is read at a time, so no order is needed.
+        self.owners[slot.index()].load(Relaxed)
     }
 
     /// The shard that a slot's owner belongs to, as the view had it before any MOVED.
@@ -145,7 +168,7 @@ impl SlotTable {
 
     /// The nodes that own at least one slot, each once. Together they hold every key.
     pub fn primaries(&self) -> impl ExactSizeIterator<Item = &Node> {
-        self.primaries.iter().map(|&index| &self.known.nodes[usize::from(index)])
+        self.primaries.order.iter().map(|&index| &self.known.nodes[usize::from(index)])
     }
 
     /// All nodes that belong to a shard.
@@ -178,34 +201,38 @@ impl SlotTable {
     /// The unbroken range around a slot whose slots all have the same owner, or none: what an
     /// error names, so that its reader sees how much is concerned.
     pub fn range_around(&self, slot: Slot) -> SlotRange {
-        let owner = self.owners[slot.index()];
-        let same = |slot: &Slot| self.owners[slot.index()] == owner;
+        let owner = self.owner_index(slot);
+        let same = |slot: &Slot| self.owner_index(*slot) == owner;
         let below = (0..=slot.number()).rev().filter_map(Slot::new).take_while(same);
         let above = (slot.number()..Slot::COUNT).filter_map(Slot::new).take_while(same);
         let (first, last) = (below.last().unwrap_or(slot), above.last().unwrap_or(slot));
         SlotRange::new(first, last).unwrap_or_else(|| slot.into())
     }
 
-    /// What a MOVED makes of this table: the slot goes to the named node, if the table knows it.
+    /// Takes in a MOVED: the slot goes to the named node, if the table knows it.
     ///
     /// A node that owns a slot is the primary of its shard. If the table thought otherwise there
-    /// was a failover, and the shard's other slots follow.
+    /// was a failover, or the node had no slots: then it takes another table, which happens at most
+    /// once for each node.
     #[must_use]
-    pub fn with_moved(&self, slot: Slot, addr: &NodeAddr) -> Moved {
+    pub fn learn_moved(&self, slot: Slot, addr: &NodeAddr) -> Moved {
         let Some(node) = self.node_at(addr) else { return Moved::UnknownNode };
-        if self.owners[slot.index()] == node.index {
+        if self.owner_index(slot) == node.index {
             return Moved::Unchanged;
         }
-        let mut owners = self.owners.clone();
-        let slots = Arc::make_mut(&mut owners);
-        for owner in slots.iter_mut() {
-            let same_shard = |other: &Node| other.shard == node.shard;
-            if self.known.nodes.get(usize::from(*owner)).is_some_and(same_shard) {
-                *owner = node.index;
-            }
+        // The usual case: the nodes that own slots stay the same.
+        if self.primaries.members[node.index()] {
+            self.owners[slot.index()].store(node.index, Relaxed);
+            return Moved::Patched;
         }
-        slots[slot.index()] = node.index;
-        Moved::Patched(Self::with_owners(owners, self.known.clone()))
+        let same_shard = |other: &Node| other.shard == node.shard;
+        let mut owners = std::array::from_fn(|at| {
+            let owner = self.owners[at].load(Relaxed);
+            let follows = self.known.nodes.get(usize::from(owner)).is_some_and(same_shard);
+            if follows { node.index } else { owner }
+        });
+        owners[slot.index()] = node.index;
+        Moved::Replaced(Self::with_owners(owners, self.known.clone()))
     }
 
     /// The nodes of a shard lie side by side.
@@ -220,12 +247,16 @@ impl SlotTable {
 /// The addresses that mean exactly one node.
 ///
 /// Several nodes may answer to one address: after a restart under a new id the old entry lingers,
-/// so the healthiest wins; behind one shared name none does, since a guess could be wrong.
+/// so the healthiest wins; behind one shared name none does, since a guess could be wrong. Nodes
+/// that were told apart are all there, well or not.
 fn aliases(nodes: &[Node]) -> Vec<(NodeAddr, u16)> {
-    let mut all: Vec<_> = nodes
-        .iter()
-        .flat_map(|node| node.info.aliases().map(|addr| (addr, node.info.health, node.index)))
-        .collect();
+    let mut all = Vec::with_capacity(nodes.len() * 2);
+    for node in nodes {
+        let name = node.addr().filter(|name| name.node().is_some());
+        let rank = if name.is_some() { Health::Online } else { node.info.health };
+        all.extend(name.map(|name| (name.clone(), rank, node.index)));
+        all.extend(node.info.aliases().map(|addr| (addr, rank, node.index)));
+    }
     all.sort_unstable();
     all.dedup();
     all.chunk_by(|one, other| one.0 == other.0)
@@ -284,8 +315,9 @@ mod tests {
 
     #[track_caller]
     fn moved(table: &SlotTable, number: u16, port: u16) -> SlotTable {
-        match table.with_moved(slot(number), &addr(port)) {
-            Moved::Patched(table) => table,
+        match table.learn_moved(slot(number), &addr(port)) {
+            Moved::Replaced(table) => table,
+            Moved::Patched => table.clone(),
             other @ (Moved::Unchanged | Moved::UnknownNode) => panic!("{other:?}"),
         }
     }
@@ -314,6 +346,16 @@ mod tests {
     }
 
     #[test]
+    fn moved_to_a_node_that_has_slots_is_known_to_all_copies() {
+        let table = three();
+        let copy = table.clone();
+        assert!(matches!(table.learn_moved(slot(42), &addr(2)), Moved::Patched));
+        check(&copy, 42, Some(2), &[5]);
+        check(&copy, 41, Some(1), &[4, 7]);
+        assert_eq!(ports(copy.primaries()), [1, 2]);
+    }
+
+    #[test]
     fn moved_to_a_replica_is_a_failover_of_its_whole_shard() {
         let patched = moved(&three(), 42, 4);
         check(&patched, 42, Some(4), &[1, 7]);
@@ -327,8 +369,8 @@ mod tests {
 
     #[test]
     fn moved_to_a_stranger_changes_nothing() {
-        assert!(matches!(three().with_moved(slot(1), &addr(99)), Moved::UnknownNode));
-        assert!(matches!(three().with_moved(slot(1), &addr(1)), Moved::Unchanged));
+        assert!(matches!(three().learn_moved(slot(1), &addr(99)), Moved::UnknownNode));
+        assert!(matches!(three().learn_moved(slot(1), &addr(1)), Moved::Unchanged));
     }
 
     #[test]
@@ -350,7 +392,7 @@ mod tests {
     fn an_address_of_several_nodes_is_that_of_the_healthiest_or_of_none() {
         let mut twins = vec![shard(&[1], &[(0, 9)]), shard(&[1], &[(10, 19)])];
         assert!(table(twins.clone()).node_at(&addr(1)).is_none());
-        twins[0].primary.as_mut().unwrap().health = crate::Health::Failed;
+        twins[0].primary.as_mut().unwrap().health = Health::Failed;
         assert_eq!(table(twins).node_at(&addr(1)).unwrap().index(), 1);
     }
 

@@ -6,6 +6,7 @@ mod nodes;
 mod origin;
 mod shards;
 mod slots;
+mod told_apart;
 
 use std::sync::Arc;
 
@@ -50,8 +51,10 @@ pub struct Shard {
 pub struct NodeInfo {
     /// Its id; very old servers leave it out.
     pub id: Option<NodeId>,
-    /// Where it is to be reached, if the view says so.
+    /// Where it is to be reached, if the view says so. This is its name, too.
     pub addr: Option<NodeAddr>,
+    /// Where it is reached from here, if somebody who looks from here said so: no server does.
+    pub reach: Option<NodeAddr>,
     /// The IP address that it announced, if that is not the host of `addr`.
     pub ip: Option<Arc<str>>,
     /// The host name that it announced, if that is not the host of `addr`.
@@ -166,7 +169,12 @@ impl NodeInfo {
         let port = self.addr.as_ref().map(NodeAddr::port);
         let others = [&self.ip, &self.hostname].into_iter().flatten();
         let others = others.filter_map(move |host| Some(NodeAddr::new(host, port?)));
-        self.addr.iter().cloned().chain(others)
+        self.addr.iter().map(NodeAddr::announced).chain(others)
+    }
+
+    /// Whether a redirect to `addr` may mean this node.
+    pub fn is_called(&self, addr: &NodeAddr) -> bool {
+        self.aliases().any(|alias| alias == *addr)
     }
 }
 

@@ -10,8 +10,8 @@ use proptest::{
     prelude::*,
 };
 use slotway_protocol::{
-    Freshness, Health, NodeAddr, NodeId, NodeInfo, Origin, ReplyLimits, Shard, Slot, SlotRange,
-    SlotTable, Topology, TopologyError, Transport, Value,
+    Freshness, Health, NodeAddr, NodeId, NodeInfo, Origin, ReplyLimits, Shard, Slot, SlotMove,
+    SlotRange, SlotTable, Topology, TopologyError, Transport, Value,
 };
 
 const SAMPLES: [&str; 13] = [
@@ -194,6 +194,19 @@ fn a_slot_on_its_way_is_known_at_both_ends() {
 }
 
 #[test]
+fn a_slot_that_comes_to_a_primary_does_not_come_to_the_replica_that_says_so() {
+    let [from, to, replica] = [1, 2, 3].map(|number| id(number).to_string());
+    let text = [
+        format!("{to} 10.0.0.1:2@3 master - 0 0 2 connected 5"),
+        format!("{replica} 10.0.0.1:3@4 myself,slave {to} 0 0 2 connected [7-<-{from}]"),
+        format!("{from} 10.0.0.1:1@2 master - 0 0 1 connected 7"),
+    ];
+    let view = Topology::from_nodes(&bulk(text.join("\n")), &origin()).unwrap();
+    let step = SlotMove { slot: Slot::new(7).unwrap(), from: id(1), to: id(2) };
+    assert_eq!(view.moves, [step]);
+}
+
+#[test]
 fn a_failed_primary_keeps_its_slots_until_another_takes_them() {
     let failed = [
         "0-199 201-5460: 127.0.0.1:21300, 127.0.0.1:21303",
@@ -242,6 +255,50 @@ fn a_view_from_before_a_failover_does_not_win() {
     for views in [[before.clone(), after.clone()], [after.clone(), before]] {
         assert_eq!(outline(&Topology::newest(views.to_vec()).unwrap()), outline(&after));
     }
+}
+
+#[test]
+fn a_view_is_followed_only_by_one_that_knows_at_least_as_much() {
+    let (before, after) = (nodes("redis-7.0-failed"), nodes("redis-7.0-failed-over"));
+    let (alone, others) = (nodes("redis-7.0-alone"), nodes("valkey-9.1-zones"));
+    let follows = |heard: &[&Topology], known: &Topology| {
+        let heard = heard.iter().copied().cloned().collect();
+        Topology::successor(heard, known).map(|view| view.map(|view| outline(&view)).ok())
+    };
+    assert_eq!(follows(&[&after], &before), Some(Some(outline(&after))));
+    assert_eq!(follows(&[&before], &after), Some(None));
+    assert_eq!(follows(&[&before, &after], &after), Some(Some(outline(&after))));
+    assert_eq!(follows(&[], &after), None);
+    let mut fewer = after.clone();
+    fewer.shards[0].slots.clear();
+    assert_eq!(follows(&[&fewer], &after), Some(None), "the same epoch, and fewer slots");
+    assert_eq!(follows(&[&after], &fewer), Some(Some(outline(&after))));
+    let fewer = Topology::newest(vec![fewer.with_epoch(99)]).unwrap();
+    assert_eq!(follows(&[&fewer], &after), Some(Some(outline(&fewer))));
+    // Another cluster is believed once nobody speaks of this one, and never if it is empty.
+    let louder = others.clone().with_epoch(99);
+    assert_eq!(follows(&[&louder, &after], &after), Some(Some(outline(&after))));
+    assert_eq!(follows(&[&louder], &after), Some(Some(outline(&others))));
+    assert_eq!(follows(&[&alone], &after), Some(None));
+    assert_eq!(follows(&[&others], &Topology::default()), Some(Some(outline(&others))));
+}
+
+#[test]
+fn a_view_takes_the_names_that_nodes_want_to_be_called_by() {
+    let (numbers, names) = (nodes("redis-7.0-hostname"), shards("redis-7.0-hostname"));
+    let view = numbers.clone().called_as_in(&names);
+    let by_name = [
+        "0-5460: node-0.example:21300, node-3.example:21303",
+        "5461-10922: node-1.example:21301, node-4.example:21304 Loading",
+        "10923-16383: 127.0.0.1:21302, node-5.example:21305",
+    ];
+    check(&view, &by_name);
+    assert_eq!(view.epoch, numbers.epoch);
+    let table = SlotTable::new(view).unwrap();
+    let node = |host| table.node_at(&NodeAddr::new(host, 21300)).map(|node| node.index());
+    assert_eq!((node("node-0.example"), node("127.0.0.1")), (Some(0), Some(0)));
+    let missing = numbers.clone().called_as_in(&Topology::default());
+    assert_eq!(missing, numbers);
 }
 
 #[test]

@@ -50,14 +50,35 @@ pub enum UrlError {
     /// There are too many seeds.
     #[error("the URL names more than {SEEDS_MAX} seeds")]
     TooManySeeds,
-    /// What stands behind the `/` is not `0`.
-    #[error("the URL's database cannot be used: a cluster has database 0 only, so leave it out")]
+    /// What stands behind the `/` is no number.
+    #[error("the URL's database cannot be used: it is no number")]
     Database,
-    /// It has a query.
-    #[error("the URL has a query, and none is understood: set options on `Config` instead")]
-    Query,
+    /// It has an option that is none.
+    #[error(
+        "option {option} of the URL is not known{}; known are `ca_file`, `cert_file`, \
+         `connect_timeout`, `database`, `deadline`, `key_file`, `name`, `node`, `protocol`, \
+         `server_name`",
+        nearest.map(|nearest| format!("; do you mean `{nearest}`?")).unwrap_or_default()
+    )]
+    UnknownOption {
+        /// Which one, counted from 1.
+        option: usize,
+        /// The one that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// The value of an option cannot be used.
+    #[error("the URL's option `{name}` cannot be used: {why}")]
+    Option {
+        /// What we call it.
+        name: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// It has a fragment.
-    #[error("the URL has a fragment (`#`), which means nothing here")]
+    #[error(
+        "the URL has a fragment (`#`), which means nothing here; certificates are left unchecked \
+         by `Tls::dangerous_without_verification` alone"
+    )]
     Fragment,
 }
 
@@ -74,7 +95,7 @@ impl FromStr for Config {
             let why = "it has a `/`, `?` or `#`, which has to be percent-encoded";
             return Err(UrlError::Login { part: "user or password", why });
         }
-        check_path(path)?;
+        let (database, query) = path_parts(path)?;
         let (login, seeds) = match authority.rsplit_once('@') {
             Some((login, seeds)) => (Some(login), seeds),
             None => (None, authority),
@@ -88,6 +109,11 @@ impl FromStr for Config {
             Transport::Plain => config,
             Transport::Tls => over_tls(config)?,
         };
+        let config = config.with_database(database.unwrap_or_default());
+        let config = super::options::apply(config, query, transport, database)?;
+        if config.seeds.len() > SEEDS_MAX {
+            return Err(UrlError::TooManySeeds);
+        }
         match login {
             Some(login) => with_login(config, login),
             None => Ok(config),
@@ -114,18 +140,19 @@ fn over_tls(_: Config) -> Result<Config, UrlError> {
     Err(UrlError::NoTls)
 }
 
-fn check_path(path: &str) -> Result<(), UrlError> {
-    let (path, fragment) = path.split_once('#').map_or((path, None), |(a, b)| (a, Some(b)));
-    let (path, query) = path.split_once('?').map_or((path, None), |(a, b)| (a, Some(b)));
-    match (path, query, fragment) {
-        ("" | "/" | "/0", None | Some(""), None) => Ok(()),
-        ("" | "/" | "/0", Some(_), _) => Err(UrlError::Query),
-        ("" | "/" | "/0", _, Some(_)) => Err(UrlError::Fragment),
-        _ => Err(UrlError::Database),
+/// The database, if there is one, and the query.
+fn path_parts(path: &str) -> Result<(Option<u32>, &str), UrlError> {
+    if path.contains('#') {
+        return Err(UrlError::Fragment);
+    }
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    match path.strip_prefix('/').unwrap_or(path) {
+        "" => Ok((None, query)),
+        text => Ok((Some(super::options::number(text).ok_or(UrlError::Database)?), query)),
     }
 }
 
-fn seed(number: usize, text: &str) -> Result<NodeAddr, UrlError> {
+pub(super) fn seed(number: usize, text: &str) -> Result<NodeAddr, UrlError> {
     let bad = |why| UrlError::Host { seed: number, why };
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or_else(|| bad("a `]` is missing"))?;
@@ -179,7 +206,7 @@ fn with_login(config: Config, login: &str) -> Result<Config, UrlError> {
 
 /// Undoes percent-encoding. A `%` that starts no byte is an error, since it may be meant either
 /// way.
-fn decoded(text: &str) -> Result<Vec<u8>, &'static str> {
+pub(super) fn decoded(text: &str) -> Result<Vec<u8>, &'static str> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -240,6 +267,13 @@ mod tests {
     }
 
     #[test]
+    fn the_path_names_a_database() {
+        for (url, database) in [("redis://a", 0), ("redis://a/", 0), ("redis://a/15?", 15)] {
+            assert_eq!(url.parse::<Config>().unwrap().database, database, "URL {url:?}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_url_is_named_and_never_quoted() {
         check_refused("secret", "no scheme");
         check_refused("http://a", "scheme is unknown");
@@ -260,10 +294,57 @@ mod tests {
         check_refused("redis://:secret%4@a", "password cannot be used: a `%`");
         check_refused("redis://sec%ffret:x@a", "user cannot be used");
         check_refused("redis://secret@a", "password cannot be used");
-        check_refused("redis://a/1", "database");
+        check_refused("redis://a/1/2", "database");
+        check_refused("redis://a/-1", "database");
         check_refused("redis://a/secret", "database");
-        check_refused("redis://a/0?secret=1", "query");
+        check_refused("redis://a/0?secret=1", "option 1");
         check_refused("redis://a#secret", "fragment");
         check_refused(&format!("redis://{}", "a,".repeat(1024)), "1024 seeds");
+    }
+
+    #[test]
+    fn no_text_makes_it_panic_or_say_a_secret() {
+        const PIECES: [&str; 30] = [
+            "redis://",
+            "rediss://",
+            "secret",
+            "secret",
+            ":secret@",
+            "@",
+            ":",
+            "/",
+            "?",
+            "#",
+            "&",
+            "=",
+            "%",
+            "%41",
+            "%ff",
+            "[",
+            "]",
+            "::1",
+            ",",
+            "a",
+            "b:1",
+            "0",
+            "65536",
+            "1s",
+            "é",
+            " ",
+            "protocol=",
+            "deadline=",
+            "node=",
+            "db=",
+        ];
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..50_000 {
+            let start = if random.bool() { "redis://:secret@a" } else { "" };
+            let pieces = (0..random.usize(..10)).map(|_| PIECES[random.usize(..PIECES.len())]);
+            let url: String = [start].into_iter().chain(pieces).collect();
+            if let Err(error) = url.parse::<Config>() {
+                let said = format!("{error} {error:?}");
+                assert!(!said.contains("secret"), "URL {url:?} gave {said:?}");
+            }
+        }
     }
 }

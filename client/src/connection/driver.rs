@@ -23,6 +23,9 @@ use crate::Limits;
 const TICK: Duration = Duration::from_millis(10);
 /// Room for one read.
 const READ: usize = 32 << 10;
+/// So much is read at a time while others may wait for the same thread: a node of a large cluster
+/// describes it in a megabyte.
+const TURN: usize = 64 << 10;
 /// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
 const COPIED_MAX: usize = 1 << 10;
 /// A write buffer above this is not kept when it has been written.
@@ -39,6 +42,8 @@ pub(super) struct Driver<S> {
     replies: Vec<Bytes>,
     wakers: Vec<Waker>,
     tick: Pin<Box<Sleep>>,
+    /// Whether the driver has stood back, so that calls to come leave in the same write.
+    stood_back: bool,
 }
 
 /// Why a connection ends.
@@ -68,6 +73,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             replies: Vec::new(),
             wakers: Vec::new(),
             tick: Box::pin(sleep(TICK)),
+            stood_back: false,
         }
     }
 
@@ -78,6 +84,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes what there is, reads what there is, and looks at the clock.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.stand_back(cx) {
+            return Poll::Pending;
+        }
         let step = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
             self.poll_tick(cx);
             self.rest(cx)
@@ -86,6 +95,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(()) => Poll::Pending,
             Err(end) => Poll::Ready(end),
         }
+    }
+
+    /// Lets other tasks run before it writes, once: a task that sends wakes the driver to run next, and
+    /// each command would be a write of its own while others are about to send too. Who is alone does
+    /// not wait.
+    fn stand_back(&mut self, cx: &Context<'_>) -> bool {
+        if self.stood_back {
+            self.stood_back = false;
+            return false;
+        }
+        let state = self.shared.state.lock();
+        if state.unsent.is_empty() || state.calls.waiting() < 2 || self.written < self.writing.len()
+        {
+            return false;
+        }
+        drop(state);
+        self.stood_back = true;
+        cx.waker().wake_by_ref();
+        true
     }
 
     /// Writes until the socket takes no more, or nothing is left.
@@ -120,9 +148,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         !self.writing.is_empty()
     }
 
-    /// Reads until the socket has nothing more.
+    /// Reads until the socket has nothing more, or it is the turn of other connections.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        let mut turn = TURN;
         loop {
+            if turn == 0 {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
             self.read.reserve(READ);
             let count = match pin!(self.stream.read_buf(&mut self.read)).poll(cx) {
                 Poll::Pending => return Ok(()),
@@ -131,6 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if count == 0 {
                 return Err(End::Eof);
             }
+            turn = turn.saturating_sub(count);
             let scanned = self.cut_replies();
             self.deliver()?;
             scanned?;

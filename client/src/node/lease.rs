@@ -9,10 +9,7 @@ use tokio::{
 };
 
 use super::{Node, NotSent};
-use crate::{
-    connect::connect,
-    connection::{Call, Connection, Manner, NotTaken, Unit},
-};
+use crate::connection::{Call, Connection, Manner, NotTaken, Unit};
 
 /// A connection that is somebody's own. Dropped, it is closed at once, and the server stops waiting
 /// on its behalf.
@@ -28,16 +25,14 @@ pub(crate) struct Lease {
 impl Node {
     /// A connection to this node, for one caller alone.
     pub(crate) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, NotSent> {
-        let permit = timeout_at(deadline, self.leases.clone().acquire_owned()).await;
+        let permit = timeout_at(deadline, self.common.leases.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(NotSent::AllLeased) };
         let idle = std::iter::from_fn(|| self.idle.lock().pop());
         let kept = idle.into_iter().find(|connection| !connection.is_closed());
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let reach = self.config.address_rules.reach(&self.addr);
-                let dialled = connect(&self.addr, &reach, &self.config, Access::ReadWrite);
-                let dialled = timeout_at(deadline, dialled).await;
+                let dialled = timeout_at(deadline, self.connect_anew(Access::ReadWrite)).await;
                 dialled.map_err(|_| NotSent::Late)?.map_err(NotSent::Unreachable)?.0
             }
         };
@@ -68,7 +63,7 @@ impl Lease {
     pub(crate) fn give_back(mut self) {
         let Some(connection) = self.connection.take() else { return };
         let mut idle = self.node.idle.lock();
-        if idle.len() < self.node.config.limits.idle_leases_max {
+        if idle.len() < self.node.config().limits.idle_leases_max {
             idle.push(connection);
         }
     }

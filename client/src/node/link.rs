@@ -15,10 +15,9 @@ use tracing::{debug, info};
 
 use super::{Node, NotSent};
 use crate::{
-    connect::connect,
     connection::{Connection, Load, Manner},
     error::ConnectError,
-    stats::Event,
+    stats::Counted,
 };
 
 /// The connection, while there is one, and the way to the next.
@@ -55,6 +54,19 @@ impl Link {
     /// The connection, if there is one.
     pub(super) fn ready(&self) -> Guard<Option<Arc<Connection>>> {
         self.ready.load()
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(super) fn is_failing(&self) -> bool {
+        matches!(*self.dial.borrow(), Dial::Failed { .. })
+    }
+
+    /// The same, as soon as none is being made.
+    pub(super) async fn settled(&self) -> Option<Arc<Connection>> {
+        let mut dial = self.dial.subscribe();
+        // It only fails when the sender is gone, which is this link's.
+        let _ = dial.wait_for(|dial| !matches!(dial, Dial::Busy { .. })).await;
+        self.ready.load_full()
     }
 
     pub(super) fn disconnect(&self) {
@@ -115,9 +127,7 @@ pub(super) async fn connected(
 
 async fn dial_link(node: Arc<Node>, manner: Manner) {
     let link = node.link(manner);
-    // The announced address names the node; this is where it is reached from here.
-    let reach = node.config.address_rules.reach(&node.addr);
-    let result = connect(&node.addr, &reach, &node.config, link.access).await;
+    let result = node.connect_anew(link.access).await;
     link.dial.send_modify(|dial| {
         let failures = match dial {
             Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,
@@ -126,14 +136,14 @@ async fn dial_link(node: Arc<Node>, manner: Manner) {
         *dial = match result {
             Ok((connection, negotiated)) => {
                 info!(node = %node.addr, version = negotiated.version, "connected");
-                node.counters.count(Event::Connected);
+                node.common.counters.count(Counted::Connected);
                 link.replace(Some(Arc::new(connection)));
                 Dial::Idle
             }
             Err(error) => {
-                node.counters.count(Event::ConnectFailed);
+                node.common.counters.count(Counted::ConnectFailed);
                 debug!(node = %node.addr, %error, "not connected");
-                let wait = node.config.limits.backoff.delay(failures, fastrand::u64(..));
+                let wait = node.config().limits.backoff.delay(failures, fastrand::u64(..));
                 let failures = failures.saturating_add(1);
                 Dial::Failed { failures, error, until: Instant::now() + wait }
             }

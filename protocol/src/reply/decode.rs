@@ -78,6 +78,10 @@ impl Decoder<'_> {
             return Err(ReplyError::BadStream);
         }
         match opened.head {
+            Head::Scalar(Scalar::Integer, text) => {
+                let number = head::integer(&self.frame[text]).ok_or(ReplyError::BadScalar)?;
+                Ok(Some(Value::Integer(number)))
+            }
             Head::Scalar(kind, text) => self.scalar(kind, self.frame.slice(text)).map(Some),
             Head::Blob(kind, len) => {
                 let body = self.body(len)?;

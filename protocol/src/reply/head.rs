@@ -70,12 +70,21 @@ pub(crate) fn open(
     let Some((&kind, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) else {
         return Ok(None);
     };
-    // Nearly every element of nearly every reply is a plain bulk.
-    if kind == b'$'
-        && let Some((len, taken)) = short_number_line(rest)
-        && len <= limits.bulk_max
+    // Nearly every element of nearly every reply is a plain bulk; of the others, most are numbers.
+    if matches!(kind, b'$' | b':')
+        && let Some((number, taken)) = short_number_line(rest)
     {
-        return Ok(Some(Opened { head: Head::Blob(Blob::Bulk, len), next: at + 1 + taken }));
+        let next = at + 1 + taken;
+        match kind {
+            b'$' if number <= limits.bulk_max => {
+                return Ok(Some(Opened { head: Head::Blob(Blob::Bulk, number), next }));
+            }
+            b':' if taken - 2 <= limits.line_max => {
+                let head = Head::Scalar(Scalar::Integer, at + 1..next - 2);
+                return Ok(Some(Opened { head, next }));
+            }
+            _ => {}
+        }
     }
     let Some(text) = line(bytes, at + 1, searched, limits)? else { return Ok(None) };
     let next = text.end + 2;

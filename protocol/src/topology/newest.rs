@@ -47,6 +47,50 @@ impl Topology {
         }
     }
 
+    /// What is to follow after a known view, given what several nodes said: the newest of their
+    /// views, or, as an error, the newest if it must not replace the known one. None if nobody said
+    /// anything.
+    ///
+    /// A view that was overtaken must not, and neither must one that gives fewer slots away, unless
+    /// it is newer. A node of another cluster, which may have come to an address of ours, is
+    /// believed only if nobody speaks of the known one.
+    pub fn successor(mut views: Vec<Self>, known: &Self) -> Option<Result<Self, Self>> {
+        let is_ours = |view: &Self| known.epoch.is_none() || view.has_node_of(known);
+        if views.iter().any(is_ours) {
+            views.retain(is_ours);
+        }
+        let newest = Self::newest(views)?;
+        let believed = match newest.freshness(known) {
+            Freshness::Newer => true,
+            Freshness::Undecided => newest.covered() >= known.covered(),
+            Freshness::Unrelated => newest.covered() > 0,
+            Freshness::Older => false,
+        };
+        Some(if believed { Ok(newest) } else { Err(newest) })
+    }
+
+    /// This view, with its nodes called as `other` calls them.
+    ///
+    /// CLUSTER NODES names nodes by their IP addresses. CLUSTER SHARDS names them as they want to be
+    /// called, and knows more of how they are.
+    #[must_use]
+    pub fn called_as_in(mut self, other: &Self) -> Self {
+        let named = other.nodes().filter_map(|node| Some((node.id?, node)));
+        let named: HashMap<NodeId, &NodeInfo> = named.collect();
+        for node in self.shards.iter_mut().flat_map(Shard::nodes_mut) {
+            let Some(other) = node.id.and_then(|id| named.get(&id)) else { continue };
+            // A node that does not know how it wants to be called is still at its IP address.
+            let ip = node.addr.as_ref().map(|addr| addr.host().into());
+            node.addr = other.addr.clone().or_else(|| node.addr.take());
+            node.ip = other.ip.clone().or(ip);
+            node.hostname = other.hostname.clone().or_else(|| node.hostname.take());
+            node.zone = other.zone.clone().or_else(|| node.zone.take());
+            node.offset = other.offset.or(node.offset);
+            node.health = node.health.max(other.health);
+        }
+        in_order(self)
+    }
+
     /// What several nodes that were asked at the same time say together, whatever the order they
     /// answered in.
     ///

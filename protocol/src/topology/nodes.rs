@@ -109,10 +109,12 @@ impl Line {
                 _ => {}
             }
         }
+        // Replicas are told of the moves of their primaries.
+        let holder = if let Place::ReplicaOf(primary) = place { primary } else { id };
         let mut slots = Vec::new();
         for word in words.filter(|word| !word.is_empty()) {
             match word.strip_prefix('[') {
-                Some(word) => draft.topology.moves.push(read_move(word, id)?),
+                Some(word) => draft.topology.moves.push(read_move(word, holder)?),
                 None => slots.push(read_range(word, draft)?),
             }
         }

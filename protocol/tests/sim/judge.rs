@@ -94,8 +94,8 @@ impl World {
                 };
                 if learn == Learn::Patch
                     && let Some(addr) = learn_from
-                    && let Moved::Patched(table) =
-                        self.table.with_moved(self.requests[ticket].slot, &addr)
+                    && let Moved::Replaced(table) =
+                        self.table.learn_moved(self.requests[ticket].slot, &addr)
                 {
                     self.table = table;
                 }

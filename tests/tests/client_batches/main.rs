@@ -6,7 +6,7 @@ mod own;
 mod replicas;
 mod together;
 
-use slotway::{Client, Config, Event};
+use slotway::{Client, Config, Counted};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 
 async fn start(server: TestServer, primaries: usize, replicas: usize) -> (TestCluster, Client) {
@@ -54,11 +54,12 @@ async fn all_of_it_works_on_valkey_9_1() {
 fn what_happened_is_told(client: &Client) {
     let stats = client.stats();
     assert_eq!(stats.nodes.len(), 6);
-    assert!(stats.nodes.iter().all(|node| node.connected && node.commands > 0), "{stats:?}");
-    for event in [Event::Moved, Event::Asked, Event::Refresh, Event::Connected] {
+    assert!(stats.nodes.iter().all(|node| node.commands > 0), "{stats:?}");
+    assert!(stats.nodes.iter().filter(|node| node.connected).count() >= 3, "{stats:?}");
+    for event in [Counted::Moved, Counted::Asked, Counted::Refresh, Counted::Connected] {
         assert!(stats.count(event) > 0, "{event}: {stats:?}");
     }
-    assert_eq!(stats.count(Event::Unknown), 0);
+    assert_eq!(stats.count(Counted::Unknown), 0);
     let topology = client.topology();
     assert_eq!((topology.primaries().len(), topology.nodes().len()), (3, 6));
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
+mod credentials;
+mod databases;
+mod load;
 mod tls;
 
 use slotway::{Client, ConnectError, Error};

@@ -3,10 +3,10 @@
 use std::{fs, time::Duration};
 
 use rcgen::{CertificateParams, KeyPair};
-use slotway::{Client, Config, ConnectError, Error, Protocol, Tls, TlsError};
+use slotway::{Client, Config, ConnectError, Error, Protocol, Slot, Tls, TlsError};
 use slotway_cluster::{Encryption, Spec, TestCluster, TestServer, TlsFiles};
 
-use crate::{reason, works};
+use crate::{load::Load, reason, works};
 
 async fn start() -> (TestCluster, TlsFiles) {
     let spec = Spec::on(TestServer::Redis70).shape(3, 1);
@@ -52,6 +52,37 @@ async fn nodes_are_found_and_talked_to_over_tls() {
     }
 }
 
+/// Sends calls on detours: slots move, a replica takes over, connections are cut.
+async fn goes_through_changes(cluster: &TestCluster, config: Config) {
+    let client = Client::connect(config).await.unwrap();
+    let load = Load::start(&client).await;
+    load.goes_on(cluster).await;
+    for n in 0..10 {
+        let slot = Slot::of(format!("load:{n}").as_bytes());
+        let to = if cluster.owner(slot).await.unwrap() == 0 { 1 } else { 0 };
+        let moving = cluster.open_move(slot, to).await.unwrap();
+        while cluster.move_keys(moving, 1).await.unwrap() > 0 {}
+        cluster.finish_move(moving).await.unwrap();
+    }
+    load.goes_on(cluster).await;
+    let (primary, shard) = (cluster.primary_of(2).await.unwrap(), 2);
+    let replica = (0..6).find(|&n| cluster.node(n).shard() == shard && n != primary).unwrap();
+    cluster.failover(replica).await.unwrap();
+    load.goes_on(cluster).await;
+    for node in 0..6 {
+        cluster.command(node, &["CLIENT", "KILL", "TYPE", "normal"]).await.unwrap();
+    }
+    load.goes_on(cluster).await;
+    load.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_to_the_cluster_costs_no_error_over_tls_either() {
+    let (cluster, files) = start().await;
+    let tls = config(&cluster, Tls::new().with_ca_file(&files.ca));
+    goes_through_changes(&cluster, tls).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_name_in_a_certificate_is_that_of_the_host_or_the_one_that_is_said() {
     let (cluster, files) = start().await;
@@ -70,6 +101,9 @@ async fn the_name_in_a_certificate_is_that_of_the_host_or_the_one_that_is_said()
     assert!(said.contains("is for `localhost`, `127.0.0.1`"), "{said}");
     assert!(said.contains("not for `other.example`"), "{said}");
     assert!(said.contains("Tls::with_server_name"), "{said}");
+    let none = trusted().with_server_names(|_| panic!("it has no names"));
+    let said = reason(Client::connect(config(&cluster, none)).await);
+    assert!(said.contains("panicked"), "{said}");
     let no_name = trusted().with_server_name("a b");
     let said = reason(Client::connect(config(&cluster, no_name)).await);
     assert!(said.contains("`a b` is neither"), "{said}");
