@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use slotway_protocol::{CommandBuf, CommandTooLong, Value};
+use slotway_protocol::{CommandBuf, Value};
 
 use crate::{Client, Error, FromValue, ToArgs};
 
@@ -21,13 +21,15 @@ const ROOM: usize = 96;
 /// ```
 #[derive(Clone)]
 pub struct Cmd {
-    command: Result<CommandBuf, CommandTooLong>,
+    /// Or why it cannot be sent.
+    command: Result<CommandBuf, String>,
 }
 
 /// The command of this name, without arguments yet. A subcommand, such as the `CREATE` of
 /// `XGROUP CREATE`, is an argument.
 pub fn cmd(name: &str) -> Cmd {
-    Cmd { command: CommandBuf::named(name.as_bytes(), ROOM) }
+    let command = CommandBuf::named(name.as_bytes(), ROOM);
+    Cmd { command: command.map_err(|error| error.to_string()) }
 }
 
 impl Cmd {
@@ -45,20 +47,28 @@ impl Cmd {
         if let Ok(command) = &mut self.command
             && let Err(error) = command.push(arg)
         {
-            self.command = Err(error);
+            self.command = Err(error.to_string());
+        }
+    }
+
+    /// Has it refused when it is run: an argument cannot be written.
+    #[cfg(feature = "serde")]
+    pub(crate) fn refuse(&mut self, why: String) {
+        if self.command.is_ok() {
+            self.command = Err(why);
         }
     }
 
     /// The whole command.
     pub(crate) fn command(&self) -> Result<&CommandBuf, Error> {
-        self.command.as_ref().map_err(|error| Error::Refused(error.to_string()))
+        self.command.as_ref().map_err(|why| Error::Refused(why.clone()))
     }
 }
 
 /// Its arguments may be anything, a password too: only the name is shown.
 impl fmt::Debug for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(command) = &self.command else { return f.write_str("Cmd(too long)") };
+        let Ok(command) = &self.command else { return f.write_str("Cmd(refused)") };
         let command = command.as_command();
         let name = String::from_utf8_lossy(command.name());
         write!(f, "Cmd({name}, {} arguments)", command.len() - 1)

@@ -117,6 +117,12 @@ pub enum Error {
         /// What kind of reply came.
         found: &'static str,
     },
+    /// The reply is of the kind that was asked for, and does not fit. It is not quoted.
+    #[error("the reply does not fit: {why}")]
+    Misfit {
+        /// Why.
+        why: String,
+    },
     /// The reply cannot be read at all.
     #[error("the reply cannot be read: {0}")]
     Reply(#[from] ReplyError),
@@ -193,7 +199,10 @@ impl Error {
             Self::Late { delivery, .. } => *delivery,
             Self::GaveUp(reason) | Self::Unreachable { reason, .. } => reason.delivery(),
             // The command was run, or turned down: a script may have come halfway.
-            Self::Server { .. } | Self::Unexpected { .. } | Self::Reply(_) => Delivery::MaybeSent,
+            Self::Server { .. }
+            | Self::Unexpected { .. }
+            | Self::Misfit { .. }
+            | Self::Reply(_) => Delivery::MaybeSent,
             Self::Overloaded { .. }
             | Self::AllLeased { .. }
             | Self::Aborted { .. }

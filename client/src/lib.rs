@@ -17,6 +17,8 @@
 
 mod address_map;
 mod args;
+#[cfg(feature = "serde")]
+mod by_serde;
 mod cache;
 mod cached;
 mod client;
@@ -41,6 +43,7 @@ mod refresh;
 mod reply;
 mod request;
 mod scan;
+mod script;
 #[cfg(feature = "tower")]
 mod service;
 mod state;
@@ -57,11 +60,15 @@ mod watch;
 
 pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
+#[cfg(feature = "serde")]
+pub use by_serde::{Json, Serde};
 pub use cache::{CacheLimits, CacheStats};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{
-    BitOp, Expiry, GeoCenter, GeoUnit, SetOptions, Side, StreamReads, Ttl, ZAddOptions,
+    Aggregate, BitField, BitInt, BitOp, Claimed, Expiry, ExpiryCondition, Extreme, FieldChange,
+    FieldTtl, GeoArea, GeoCenter, GeoUnit, Overflow, Pending, PendingEntry, SetOptions, Side,
+    SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
 };
 pub use config::{Config, UrlError};
 pub use credentials::CredentialsProvider;
@@ -72,6 +79,7 @@ pub use limits::Limits;
 pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
 pub use scan::{Scan, ScanOptions};
+pub use script::{Script, ScriptCall};
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;
 pub use slotway_protocol::{

@@ -30,6 +30,14 @@ impl ToArgs for BitOp {
 
 impl Client {
     /// Sets a bit, and returns what it was.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// client.setbit("seen:today", 7, true).await?;
+    /// let seen = client.bitcount("seen:today").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn setbit(&self, key: impl ToArg, at: u64, bit: bool) -> Result<bool, Error> {
         self.run(cmd("SETBIT").arg(key).arg(at).arg(u64::from(bit))).await
     }

@@ -29,6 +29,24 @@ pub enum GeoCenter<'a> {
     },
 }
 
+/// How far a search goes from its centre.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GeoArea {
+    /// This far in all directions.
+    Radius(f64, GeoUnit),
+    /// Half as far each way as the box is wide and high.
+    Box(f64, f64, GeoUnit),
+}
+
+impl ToArgs for GeoArea {
+    fn write_args(&self, cmd: &mut Cmd) {
+        match self {
+            Self::Radius(radius, unit) => ("BYRADIUS", radius, unit).write_args(cmd),
+            Self::Box(width, height, unit) => ("BYBOX", width, height, unit).write_args(cmd),
+        }
+    }
+}
+
 impl ToArgs for GeoUnit {
     fn write_args(&self, cmd: &mut Cmd) {
         let name = match self {
@@ -54,6 +72,18 @@ impl ToArgs for GeoCenter<'_> {
 
 impl Client {
     /// Adds places, given as triples of longitude, latitude and name. Returns how many are new.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// use slotway::{GeoCenter, GeoUnit};
+    ///
+    /// client.geoadd("cities", [(13.4, 52.5, "berlin"), (2.35, 48.85, "paris")]).await?;
+    /// let center = GeoCenter::Place("paris");
+    /// let near: Vec<String> =
+    ///     client.geosearch("cities", center, 1000.0, GeoUnit::Kilometres).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn geoadd(&self, key: impl ToArg, places: impl ToArgs) -> Result<u64, Error> {
         self.run(cmd("GEOADD").arg(key).arg(places)).await
     }
@@ -99,5 +129,31 @@ impl Client {
             cmd("GEOSEARCH").arg(key).arg(center).arg("BYRADIUS").arg(radius).arg(unit).arg("ASC"),
         )
         .await
+    }
+
+    /// The places of an area, the nearest first and up to `max` of them, with how far each is from the
+    /// centre: a list of pairs of name and distance, in the area's unit.
+    pub async fn geosearch_with_distances<T: FromValue>(
+        &self,
+        key: impl ToArg,
+        center: GeoCenter<'_>,
+        area: GeoArea,
+        max: Option<u64>,
+    ) -> Result<T, Error> {
+        let count = max.map(|max| ("COUNT", max));
+        let search = cmd("GEOSEARCH").arg(key).arg(center).arg(area);
+        self.run(search.arg("ASC").arg(count).arg("WITHDIST")).await
+    }
+
+    /// Keeps the places of an area in `to`, a key of the same slot, and returns how many that are. With
+    /// [`zrange`](Self::zrange) they come in the order of their geohashes.
+    pub async fn geosearchstore(
+        &self,
+        to: impl ToArg,
+        key: impl ToArg,
+        center: GeoCenter<'_>,
+        area: GeoArea,
+    ) -> Result<u64, Error> {
+        self.run(cmd("GEOSEARCHSTORE").arg(to).arg(key).arg(center).arg(area)).await
     }
 }

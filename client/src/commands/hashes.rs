@@ -9,6 +9,17 @@ impl Client {
     }
 
     /// Sets fields, given as pairs, and returns how many of them are new.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// use std::collections::HashMap;
+    ///
+    /// client.hset("user:7", [("name", "Ada"), ("visits", "1")]).await?;
+    /// let visits = client.hincr_by("user:7", "visits", 1).await?;
+    /// let user: HashMap<String, String> = client.hgetall("user:7").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn hset(&self, key: impl ToArg, pairs: impl ToArgs) -> Result<u64, Error> {
         self.run(cmd("HSET").arg(key).arg(pairs)).await
     }
@@ -90,5 +101,14 @@ impl Client {
     /// Some fields by chance, each at most once: a list of names.
     pub async fn hrandfield<T: FromValue>(&self, key: impl ToArg, count: u64) -> Result<T, Error> {
         self.run(cmd("HRANDFIELD").arg(key).arg(count)).await
+    }
+
+    /// The same with their values: a list of pairs.
+    pub async fn hrandfield_with_values<T: FromValue>(
+        &self,
+        key: impl ToArg,
+        count: u64,
+    ) -> Result<T, Error> {
+        self.run(cmd("HRANDFIELD").arg(key).arg(count).arg("WITHVALUES")).await
     }
 }

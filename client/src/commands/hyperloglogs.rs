@@ -4,6 +4,14 @@ use crate::{Client, Error, ToArg, ToArgs, cmd};
 
 impl Client {
     /// Adds elements. True if that changes the count.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// client.pfadd("visitors:today", ["ada", "alan"]).await?;
+    /// let visitors = client.pfcount("visitors:today").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn pfadd(&self, key: impl ToArg, elements: impl ToArgs) -> Result<bool, Error> {
         self.run(cmd("PFADD").arg(key).arg(elements)).await
     }

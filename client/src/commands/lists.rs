@@ -22,6 +22,14 @@ impl ToArgs for Side {
 
 impl Client {
     /// Adds values at the left, one after another, and returns how many there are now.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// client.lpush("queue", ["second", "first"]).await?;
+    /// let first: Option<String> = client.lpop("queue").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn lpush(&self, key: impl ToArg, values: impl ToArgs) -> Result<u64, Error> {
         self.run(cmd("LPUSH").arg(key).arg(values)).await
     }
@@ -100,6 +108,54 @@ impl Client {
     /// The position of the first value that equals `value`.
     pub async fn lpos(&self, key: impl ToArg, value: impl ToArg) -> Result<Option<u64>, Error> {
         self.run(cmd("LPOS").arg(key).arg(value)).await
+    }
+
+    /// The positions of all values that equal `value`, up to `max` of them.
+    pub async fn lpos_all(
+        &self,
+        key: impl ToArg,
+        value: impl ToArg,
+        max: Option<u64>,
+    ) -> Result<Vec<u64>, Error> {
+        // For the server, 0 is all.
+        self.run(cmd("LPOS").arg(key).arg(value).arg("COUNT").arg(max.unwrap_or(0))).await
+    }
+
+    /// Inserts a value before the first that equals `pivot`, and returns how many there are now; none if
+    /// there is no such value.
+    pub async fn linsert_before(
+        &self,
+        key: impl ToArg,
+        pivot: impl ToArg,
+        value: impl ToArg,
+    ) -> Result<Option<u64>, Error> {
+        let count: i64 =
+            self.run(cmd("LINSERT").arg(key).arg("BEFORE").arg(pivot).arg(value)).await?;
+        Ok(u64::try_from(count).ok().filter(|count| *count > 0))
+    }
+
+    /// The same behind it.
+    pub async fn linsert_after(
+        &self,
+        key: impl ToArg,
+        pivot: impl ToArg,
+        value: impl ToArg,
+    ) -> Result<Option<u64>, Error> {
+        let count: i64 =
+            self.run(cmd("LINSERT").arg(key).arg("AFTER").arg(pivot).arg(value)).await?;
+        Ok(u64::try_from(count).ok().filter(|count| *count > 0))
+    }
+
+    /// Takes up to so many values from the first of these lists of one slot that has any: an `Option`
+    /// of a pair of its key and a list.
+    pub async fn lmpop<T: FromValue>(
+        &self,
+        keys: impl ToArgs,
+        side: Side,
+        count: u64,
+    ) -> Result<T, Error> {
+        let numkeys = super::scripts::count(&keys);
+        self.run(cmd("LMPOP").arg(numkeys).arg(keys).arg(side).arg("COUNT").arg(count)).await
     }
 
     /// Moves a value from one side of a list to one side of another of the same slot, and returns it:

@@ -4,6 +4,17 @@ use crate::{Client, Error, FromValue, ToArg, ToArgs, cmd};
 
 impl Client {
     /// Adds members, and returns how many are new.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// use std::collections::BTreeSet;
+    ///
+    /// client.sadd("{user:7}:roles", ["admin", "author"]).await?;
+    /// client.sadd("{user:7}:groups", "author").await?;
+    /// let both: BTreeSet<String> = client.sinter(["{user:7}:roles", "{user:7}:groups"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn sadd(&self, key: impl ToArg, members: impl ToArgs) -> Result<u64, Error> {
         self.run(cmd("SADD").arg(key).arg(members)).await
     }
@@ -79,6 +90,12 @@ impl Client {
     /// What is a member of all of these.
     pub async fn sinter<T: FromValue>(&self, keys: impl ToArgs) -> Result<T, Error> {
         self.run(cmd("SINTER").arg(keys)).await
+    }
+
+    /// How many are members of all of these; counted up to `max` and no further.
+    pub async fn sintercard(&self, keys: impl ToArgs, max: Option<u64>) -> Result<u64, Error> {
+        let limit = max.map(|max| ("LIMIT", max));
+        self.run(cmd("SINTERCARD").arg(super::scripts::count(&keys)).arg(keys).arg(limit)).await
     }
 
     /// What is a member of the first of these and of no other.

@@ -80,6 +80,14 @@ impl ToArgs for ZAddOptions {
 impl Client {
     /// Adds members, given as pairs of score and member, or changes their scores. Returns how many are
     /// new.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// client.zadd("scores", [(3.5, "ada"), (2.0, "alan")]).await?;
+    /// let best: Vec<(String, f64)> = client.zrevrange_with_scores("scores", 0, 9).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn zadd(&self, key: impl ToArg, pairs: impl ToArgs) -> Result<u64, Error> {
         self.run(cmd("ZADD").arg(key).arg(pairs)).await
     }

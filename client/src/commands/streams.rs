@@ -16,6 +16,19 @@ pub type StreamReads<F> = BTreeMap<String, Vec<(String, F)>>;
 impl Client {
     /// Adds an entry with these fields, given as pairs, and returns its id. For `*` the server makes
     /// one.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// use std::collections::HashMap;
+    ///
+    /// client.xgroup_create("jobs", "workers", "$").await?;
+    /// client.xadd("jobs", "*", [("task", "paint")]).await?;
+    /// let jobs = client
+    ///     .xreadgroup::<HashMap<String, String>>("workers", "me", &[("jobs", ">")], Some(10))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn xadd(
         &self,
         key: impl ToArg,

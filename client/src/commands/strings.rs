@@ -119,6 +119,17 @@ impl Client {
     }
 
     /// Sets the value of a key, whatever was there.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// use slotway::SetOptions;
+    ///
+    /// client.set("name", "Ada").await?;
+    /// let name: Option<String> = client.get("name").await?;
+    /// let locked = client.set_with("lock", 1, SetOptions::new().nx().px(500)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn set(&self, key: impl ToArg, value: impl ToArg) -> Result<(), Error> {
         self.run(cmd("SET").arg(key).arg(value)).await
     }
@@ -157,6 +168,28 @@ impl Client {
     /// before or after them.
     pub async fn mset(&self, pairs: impl ToArgs) -> Result<(), Error> {
         self.run(cmd("MSET").arg(pairs)).await
+    }
+
+    /// Sets many keys of one slot, given as pairs, unless one of them exists: then it is false, and none
+    /// is set.
+    pub async fn msetnx(&self, pairs: impl ToArgs) -> Result<bool, Error> {
+        self.run(cmd("MSETNX").arg(pairs)).await
+    }
+
+    /// Deletes a key if this is its value, as whoever holds a lock does. False if it is not. Valkey 9.
+    pub async fn delifeq(&self, key: impl ToArg, value: impl ToArg) -> Result<bool, Error> {
+        self.run(cmd("DELIFEQ").arg(key).arg(value)).await
+    }
+
+    /// The longest sequence of bytes that is in both values in this order, with gaps. Both keys have to
+    /// be in one slot.
+    pub async fn lcs<T: FromValue>(&self, one: impl ToArg, other: impl ToArg) -> Result<T, Error> {
+        self.run(cmd("LCS").arg(one).arg(other)).await
+    }
+
+    /// How long that sequence is.
+    pub async fn lcs_len(&self, one: impl ToArg, other: impl ToArg) -> Result<u64, Error> {
+        self.run(cmd("LCS").arg(one).arg(other).arg("LEN")).await
     }
 
     /// Adds 1, and returns the sum. A missing key counts as 0.

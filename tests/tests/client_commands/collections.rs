@@ -101,3 +101,25 @@ pub(crate) async fn stored_sets(client: &Client) {
     assert_eq!(client.sdiffstore("{u}3", both).await.unwrap(), 1);
     assert_eq!(stored().await, names(["a"]));
 }
+
+pub(crate) async fn more_lists(client: &Client) {
+    client.rpush("{m}l", ["a", "b", "a"]).await.unwrap();
+    assert_eq!(client.lpos_all("{m}l", "a", None).await.unwrap(), [0, 2]);
+    assert_eq!(client.lpos_all("{m}l", "a", Some(1)).await.unwrap(), [0]);
+    assert_eq!(client.linsert_before("{m}l", "b", "x").await.unwrap(), Some(4));
+    assert_eq!(client.linsert_after("{m}l", "b", "y").await.unwrap(), Some(5));
+    assert_eq!(client.linsert_after("{m}l", "none", "y").await.unwrap(), None);
+    assert_eq!(client.linsert_after("{m}none", "a", "y").await.unwrap(), None);
+    let taken: Option<(String, Vec<String>)> =
+        client.lmpop(["{m}none", "{m}l"], Side::Right, 2).await.unwrap();
+    assert_eq!(taken.unwrap(), ("{m}l".to_owned(), vec!["a".to_owned(), "y".to_owned()]));
+    assert_eq!(client.lmpop::<Option<()>>("{m}none", Side::Left, 2).await.unwrap(), None);
+    client.sadd("{m}s", ["a", "b", "c"]).await.unwrap();
+    client.sadd("{m}t", ["b", "c"]).await.unwrap();
+    assert_eq!(client.sintercard(["{m}s", "{m}t"], None).await.unwrap(), 2);
+    assert_eq!(client.sintercard(["{m}s", "{m}t"], Some(1)).await.unwrap(), 1);
+    client.hset("{m}h", ("a", 1)).await.unwrap();
+    let pairs: Vec<(String, i64)> = client.hrandfield_with_values("{m}h", 9).await.unwrap();
+    assert_eq!(pairs, [("a".to_owned(), 1)]);
+    client.del(["{m}l", "{m}s", "{m}t", "{m}h"]).await.unwrap();
+}

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
+mod by_serde;
 mod collections;
+mod kept;
 mod ordered;
+mod scripts;
 mod values;
 
 use std::time::Duration;
@@ -31,7 +34,25 @@ async fn every_method_works(server: TestServer) {
         ordered::geo(&client).await;
         ordered::streams(&client).await;
         ordered::groups(&client).await;
-        scripts(&client).await;
+        values::more_strings(&client).await;
+        values::more_keys(&client).await;
+        values::bit_fields(&client).await;
+        collections::more_lists(&client).await;
+        ordered::algebra(&client).await;
+        ordered::parts(&client).await;
+        ordered::areas(&client).await;
+        kept::claims(&client).await;
+        kept::infos(&client).await;
+        kept::trims(&client).await;
+        kept::values(&client).await;
+        if server == TestServer::Valkey91 {
+            kept::field_expiry(&client).await;
+            values::of_valkey_9(&client).await;
+        }
+        scripts::by_text_and_hash(&client).await;
+        scripts::scripts(&client).await;
+        scripts::functions(&client).await;
+        by_serde::structs(&client).await;
         any_command(&client).await;
         errors(&client).await;
         server_commands(&client).await;
@@ -44,28 +65,13 @@ async fn every_method_works_on_valkey_9_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_works_on_redis_7_0() {
-    every_method_works(TestServer::Redis70).await;
+async fn every_method_works_on_valkey_8_1() {
+    every_method_works(TestServer::Valkey81).await;
 }
 
-async fn scripts(client: &Client) {
-    let both = "return {KEYS[1], ARGV[1]}";
-    let reply: (String, i64) = client.eval(both, "key", 7).await.unwrap();
-    assert_eq!(reply, ("key".to_owned(), 7));
-    assert_eq!(client.eval::<i64>("return #KEYS", ["{s}1", "{s}2"], ()).await.unwrap(), 2);
-    assert_eq!(client.eval::<i64>("return #KEYS", (), [1, 2]).await.unwrap(), 0);
-    let get = "return redis.call('GET', KEYS[1])";
-    client.set("script:key", "v").await.unwrap();
-    assert_eq!(client.eval_ro::<String>(get, "script:key", ()).await.unwrap(), "v");
-    let sha = client.script_load(get).await.unwrap();
-    // Every primary knows it.
-    for n in 0..20 {
-        let key = format!("script:{n}");
-        client.set(&key, n).await.unwrap();
-        assert_eq!(client.evalsha::<i64>(&sha, &key, ()).await.unwrap(), n);
-    }
-    let unknown = client.evalsha::<i64>(&"0".repeat(40), "k", ()).await.unwrap_err();
-    assert!(matches!(&unknown, Error::Server { code, .. } if code == "NOSCRIPT"), "{unknown}");
+#[tokio::test(flavor = "multi_thread")]
+async fn every_method_works_on_redis_7_0() {
+    every_method_works(TestServer::Redis70).await;
 }
 
 async fn any_command(client: &Client) {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use slotway::{Client, GeoCenter, GeoUnit, StreamReads, ZAddOptions};
+use slotway::{
+    Aggregate, Client, Extreme, GeoArea, GeoCenter, GeoUnit, StreamReads, ZAddOptions, ZRange,
+};
 
 type Scored = Vec<(String, f64)>;
 type Fields = BTreeMap<String, String>;
@@ -125,4 +127,68 @@ pub(crate) async fn groups(client: &Client) {
     assert_eq!(read("one", "0").await, []);
     assert!(client.xgroup_destroy("y", "group").await.unwrap());
     assert!(!client.xgroup_destroy("y", "group").await.unwrap());
+}
+
+pub(crate) async fn algebra(client: &Client) {
+    let both = ["{a}1", "{a}2"];
+    client.zadd("{a}1", [(1, "a"), (2, "b")]).await.unwrap();
+    client.zadd("{a}2", [(10, "b"), (20, "c")]).await.unwrap();
+    assert_eq!(client.zunion::<Vec<String>>(both).await.unwrap(), ["a", "b", "c"]);
+    assert_eq!(client.zinter::<Vec<String>>(both).await.unwrap(), ["b"]);
+    assert_eq!(client.zdiff::<Vec<String>>(both).await.unwrap(), ["a"]);
+    let sums: Scored = client.zunion_with_scores(both, Aggregate::Sum).await.unwrap();
+    assert_eq!(sums, scored([("a", 1.0), ("b", 12.0), ("c", 20.0)]));
+    let least: Scored = client.zinter_with_scores(both, Aggregate::Min).await.unwrap();
+    assert_eq!(least, scored([("b", 2.0)]));
+    assert_eq!(client.zdiff_with_scores::<Scored>(both).await.unwrap(), scored([("a", 1.0)]));
+    assert_eq!(client.zintercard(both, None).await.unwrap(), 1);
+    assert_eq!(client.zintercard(["{a}1", "{a}1"], Some(1)).await.unwrap(), 1);
+    let stored = async || client.zrange_with_scores::<Scored>("{a}3", 0, -1).await.unwrap();
+    assert_eq!(client.zunionstore("{a}3", both, Aggregate::Max).await.unwrap(), 3);
+    assert_eq!(stored().await, scored([("a", 1.0), ("b", 10.0), ("c", 20.0)]));
+    assert_eq!(client.zinterstore("{a}3", both, Aggregate::Sum).await.unwrap(), 1);
+    assert_eq!(stored().await, scored([("b", 12.0)]));
+    assert_eq!(client.zdiffstore("{a}3", both).await.unwrap(), 1);
+    assert_eq!(stored().await, scored([("a", 1.0)]));
+    let keys = ["{a}none", "{a}2", "{a}1"];
+    let taken: Option<(String, Scored)> = client.zmpop(keys, Extreme::Highest, 5).await.unwrap();
+    assert_eq!(taken.unwrap(), ("{a}2".to_owned(), scored([("c", 20.0), ("b", 10.0)])));
+    assert_eq!(client.zmpop::<Option<()>>("{a}2", Extreme::Lowest, 1).await.unwrap(), None);
+    client.del(["{a}1", "{a}3"]).await.unwrap();
+}
+
+pub(crate) async fn parts(client: &Client) {
+    client.zadd("{q}1", [(1, "a"), (2, "b"), (3, "c"), (4, "d")]).await.unwrap();
+    let part = async |range| client.zrange_of::<Vec<String>>("{q}1", range).await.unwrap();
+    assert_eq!(part(ZRange::ranks(0, 1)).await, ["a", "b"]);
+    assert_eq!(part(ZRange::ranks(0, 1).reversed()).await, ["d", "c"]);
+    assert_eq!(part(ZRange::scores("(1", 3.5)).await, ["b", "c"]);
+    assert_eq!(part(ZRange::scores(2, "+inf").reversed().limit(1, 2)).await, ["c", "b"]);
+    assert_eq!(client.zrangestore("{q}2", "{q}1", ZRange::scores(2, 3)).await.unwrap(), 2);
+    assert_eq!(client.zcard("{q}2").await.unwrap(), 2);
+    client.zadd("{q}3", [(0, "a"), (0, "b"), (0, "c")]).await.unwrap();
+    let names = ZRange::names("[a", "(c");
+    assert_eq!(client.zrange_of::<Vec<String>>("{q}3", names.clone()).await.unwrap(), ["a", "b"]);
+    let names: Vec<String> = client.zrange_of("{q}3", names.reversed()).await.unwrap();
+    assert_eq!(names, ["b", "a"]);
+    assert_eq!(client.zlexcount("{q}3", "-", "+").await.unwrap(), 3);
+    assert_eq!(client.zremrangebylex("{q}3", "-", "(c").await.unwrap(), 2);
+    let random: Scored = client.zrandmember("{q}3", 5).await.unwrap();
+    assert_eq!(random, scored([("c", 0.0)]));
+    client.del(["{q}1", "{q}2", "{q}3"]).await.unwrap();
+}
+
+pub(crate) async fn areas(client: &Client) {
+    let places = [(13.4, 52.5, "berlin"), (2.35, 48.85, "paris"), (-0.13, 51.5, "london")];
+    client.geoadd("{geo}1", places).await.unwrap();
+    let (center, km) = (GeoCenter::Place("paris"), GeoUnit::Kilometres);
+    let area = GeoArea::Radius(500.0, km);
+    let near: Scored = client.geosearch_with_distances("{geo}1", center, area, None).await.unwrap();
+    assert!(matches!(&near[..], [(_, 0.0), (name, 330.0..350.0)] if name == "london"), "{near:?}");
+    let area = GeoArea::Box(5000.0, 5000.0, km);
+    let near: Scored =
+        client.geosearch_with_distances("{geo}1", center, area, Some(2)).await.unwrap();
+    assert_eq!(near.len(), 2);
+    assert_eq!(client.geosearchstore("{geo}2", "{geo}1", center, area).await.unwrap(), 3);
+    client.del(["{geo}1", "{geo}2"]).await.unwrap();
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use slotway::{BitOp, Client, Expiry, SetOptions, Ttl};
+use slotway::{
+    BitField, BitInt, BitOp, Client, Expiry, ExpiryCondition, Overflow, SetOptions, Ttl,
+};
 
 type Text = Option<String>;
 
@@ -119,4 +121,52 @@ pub(crate) async fn hyperloglogs(client: &Client) {
     assert_eq!(client.pfcount(["{p}1", "{p}2"]).await.unwrap(), 3);
     client.pfmerge("{p}3", ["{p}1", "{p}2"]).await.unwrap();
     assert_eq!(client.pfcount("{p}3").await.unwrap(), 3);
+}
+
+pub(crate) async fn more_strings(client: &Client) {
+    assert!(client.msetnx([("{n}1", "ohmytext"), ("{n}2", "mynewtext")]).await.unwrap());
+    assert!(!client.msetnx([("{n}2", 2), ("{n}3", 3)]).await.unwrap());
+    assert_eq!(client.lcs::<String>("{n}1", "{n}2").await.unwrap(), "mytext");
+    assert_eq!(client.lcs_len("{n}1", "{n}2").await.unwrap(), 6);
+    client.del(["{n}1", "{n}2"]).await.unwrap();
+}
+
+pub(crate) async fn of_valkey_9(client: &Client) {
+    client.set("lock", "mine").await.unwrap();
+    assert!(!client.delifeq("lock", "theirs").await.unwrap());
+    assert!(client.delifeq("lock", "mine").await.unwrap());
+}
+
+pub(crate) async fn more_keys(client: &Client) {
+    client.set("{o}1", 1).await.unwrap();
+    client.set("{o}2", 2).await.unwrap();
+    assert!(!client.renamenx("{o}1", "{o}2").await.unwrap());
+    assert!(client.renamenx("{o}1", "{o}3").await.unwrap());
+    assert!(client.copy_over("{o}3", "{o}2").await.unwrap());
+    assert_eq!(client.get::<i64>("{o}2").await.unwrap(), 1);
+    assert!(!client.pexpire_if("{o}2", 60_000, ExpiryCondition::Set).await.unwrap());
+    assert!(client.pexpire_if("{o}2", 60_000, ExpiryCondition::Unset).await.unwrap());
+    assert!(!client.pexpire_if("{o}2", 70_000, ExpiryCondition::Earlier).await.unwrap());
+    assert!(client.pexpire_if("{o}2", 70_000, ExpiryCondition::Later).await.unwrap());
+    assert!(client.pexpire_at("{o}2", 9_000_000_000_000).await.unwrap());
+    let at = Ttl::Left(Duration::from_millis(9_000_000_000_000));
+    assert_eq!(client.expires_at("{o}2").await.unwrap(), at);
+    let mut names: Vec<String> = client.keys("{o}*").await.unwrap();
+    names.sort();
+    assert_eq!(names, ["{o}2", "{o}3"]);
+    assert!(client.randomkey::<Option<String>>().await.unwrap().is_some());
+    client.del(["{o}2", "{o}3"]).await.unwrap();
+}
+
+pub(crate) async fn bit_fields(client: &Client) {
+    let (byte, nibble) = (BitInt::Unsigned(8), BitInt::Signed(4));
+    let fields = BitField::new().set(byte, 0, 255).read(nibble, 0).add(byte, 0, 2);
+    let got = client.bitfield("bits", fields).await.unwrap();
+    assert_eq!(got, [Some(0), Some(-1), Some(1)]);
+    let fields = BitField::new().overflow(Overflow::Fail).add(byte, 0, 255);
+    let fields = fields.overflow(Overflow::Saturate).add(byte, 0, 255);
+    assert_eq!(client.bitfield("bits", fields).await.unwrap(), [None, Some(255)]);
+    let fields = BitField::new().read(byte, 0).read(byte, 8);
+    assert_eq!(client.bitfield_ro("bits", fields).await.unwrap(), [255, 0]);
+    client.del("bits").await.unwrap();
 }

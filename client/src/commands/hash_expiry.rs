@@ -1,0 +1,148 @@
+//! Fields of hashes that go away by themselves. Valkey 9, Redis 7.4 and later.
+
+use std::time::Duration;
+
+use super::scripts::count;
+use crate::{Client, Error, Expiry, ExpiryCondition, FromValue, ToArg, ToArgs, Value, cmd};
+
+/// How long a field has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FieldTtl {
+    /// There is no such field.
+    Missing,
+    /// It does not expire.
+    Forever,
+    /// It expires after this time.
+    Left(Duration),
+}
+
+/// What became of a field whose expiry was to change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FieldChange {
+    /// There is no such field.
+    Missing,
+    /// The condition did not hold, or there was nothing to change.
+    Kept,
+    /// It expires then, or no longer.
+    Changed,
+    /// The time is past: it is gone.
+    Deleted,
+}
+
+impl FromValue for FieldTtl {
+    fn from_value(value: Value) -> Result<Self, Error> {
+        let reply = i64::from_value(value)?;
+        match (u64::try_from(reply), reply) {
+            (Ok(millis), _) => Ok(Self::Left(Duration::from_millis(millis))),
+            (_, -1) => Ok(Self::Forever),
+            (_, -2) => Ok(Self::Missing),
+            _ => Err(Error::unexpected("a time that is left", &Value::Integer(reply))),
+        }
+    }
+}
+
+impl FromValue for FieldChange {
+    fn from_value(value: Value) -> Result<Self, Error> {
+        match i64::from_value(value)? {
+            -2 => Ok(Self::Missing),
+            // HPERSIST says -1 of a field without expiry.
+            -1 | 0 => Ok(Self::Kept),
+            1 => Ok(Self::Changed),
+            2 => Ok(Self::Deleted),
+            other => Err(Error::unexpected("what became of a field", &Value::Integer(other))),
+        }
+    }
+}
+
+impl Client {
+    /// Lets fields expire in so many milliseconds, each if the condition holds for it.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// client.hset("session:7", [("token", "t"), ("name", "Ada")]).await?;
+    /// client.hpexpire("session:7", 60_000, None, ["token"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn hpexpire(
+        &self,
+        key: impl ToArg,
+        millis: u64,
+        condition: Option<ExpiryCondition>,
+        fields: impl ToArgs,
+    ) -> Result<Vec<FieldChange>, Error> {
+        let command = cmd("HPEXPIRE").arg(key).arg(millis).arg(condition);
+        self.run(command.arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// The same at a time, in milliseconds since 1970.
+    pub async fn hpexpire_at(
+        &self,
+        key: impl ToArg,
+        millis: u64,
+        condition: Option<ExpiryCondition>,
+        fields: impl ToArgs,
+    ) -> Result<Vec<FieldChange>, Error> {
+        let command = cmd("HPEXPIREAT").arg(key).arg(millis).arg(condition);
+        self.run(command.arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// How long each of these fields has.
+    pub async fn hpttl(
+        &self,
+        key: impl ToArg,
+        fields: impl ToArgs,
+    ) -> Result<Vec<FieldTtl>, Error> {
+        self.run(cmd("HPTTL").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// When each of these fields expires, since 1970.
+    pub async fn hexpires_at(
+        &self,
+        key: impl ToArg,
+        fields: impl ToArgs,
+    ) -> Result<Vec<FieldTtl>, Error> {
+        self.run(cmd("HPEXPIRETIME").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// Lets fields stay for good.
+    pub async fn hpersist(
+        &self,
+        key: impl ToArg,
+        fields: impl ToArgs,
+    ) -> Result<Vec<FieldChange>, Error> {
+        self.run(cmd("HPERSIST").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// The values of some fields, which from now on expire so: a `Vec` of `Option`.
+    pub async fn hgetex<T: FromValue>(
+        &self,
+        key: impl ToArg,
+        expiry: Expiry,
+        fields: impl ToArgs,
+    ) -> Result<T, Error> {
+        let command = cmd("HGETEX").arg(key).arg(expiry);
+        self.run(command.arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// The values of some fields, which are deleted: a `Vec` of `Option`.
+    pub async fn hgetdel<T: FromValue>(
+        &self,
+        key: impl ToArg,
+        fields: impl ToArgs,
+    ) -> Result<T, Error> {
+        self.run(cmd("HGETDEL").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+    }
+
+    /// Sets fields, given as pairs, that expire so.
+    pub async fn hsetex(
+        &self,
+        key: impl ToArg,
+        expiry: Expiry,
+        pairs: impl ToArgs,
+    ) -> Result<bool, Error> {
+        let expiry = (expiry != Expiry::Never).then_some(expiry);
+        let fields = count(&pairs) / 2;
+        self.run(cmd("HSETEX").arg(key).arg(expiry).arg("FIELDS").arg(fields).arg(pairs)).await
+    }
+}
