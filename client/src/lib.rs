@@ -19,6 +19,8 @@ mod address_map;
 mod args;
 #[cfg(feature = "serde")]
 mod by_serde;
+mod cache;
+mod cached;
 mod client;
 mod cluster;
 mod cmd;
@@ -38,6 +40,7 @@ mod node_client;
 mod pipeline;
 mod places;
 mod refresh;
+mod reply;
 mod request;
 mod scan;
 mod script;
@@ -59,6 +62,7 @@ pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
 #[cfg(feature = "serde")]
 pub use by_serde::{Json, Serde};
+pub use cache::{CacheLimits, CacheStats};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{
