@@ -10,6 +10,7 @@ use crate::{
     cluster::Cluster,
     credentials::Rotation,
     refresh::{find_nodes, keep_fresh},
+    reply::value_of,
     scan::Cursors,
     stats,
     terms::Terms,
@@ -53,6 +54,7 @@ impl Client {
             deadline: config.limits.deadline,
             read_from: config.read_from,
             repeats: config.repeats,
+            cached: false,
         };
         let cluster = Arc::new(Cluster::new(Arc::new(config)));
         let rotation = cluster.config.credentials_provider.as_ref().map(Rotation::new);
@@ -80,7 +82,7 @@ impl Client {
     pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
         let frame = self.call_raw(command.as_command()).await?;
         let limits = &self.cluster.config.limits.reply;
-        Ok(Value::decode(&frame, limits)?)
+        Ok(value_of(&frame, limits)?)
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Config, ReadFrom,
+    cache::Cache,
     node::{Common, Node},
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
@@ -43,6 +44,7 @@ pub(crate) struct Cluster {
     /// How many views in a row were refused.
     doubts: AtomicU32,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) cache: Option<Arc<Cache>>,
     /// How many more connections may be leased.
     leases: Arc<Semaphore>,
     /// How many views have been asked for and taken, or not.
@@ -61,6 +63,7 @@ pub(crate) struct Routes {
 
 impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
+        let cache = config.cache;
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
         let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
@@ -72,6 +75,7 @@ impl Cluster {
             witnesses: Mutex::default(),
             doubts: AtomicU32::new(0),
             counters: Arc::default(),
+            cache: cache.map(Cache::new).map(Arc::new),
             leases,
             rounds: watch::Sender::new(0),
             hub: Hub::default(),
@@ -106,6 +110,7 @@ impl Cluster {
         *known = kept;
         drop(known);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
+        self.check_cache();
         Ok(())
     }
 
@@ -131,6 +136,7 @@ impl Cluster {
             config: self.config.clone(),
             leases: self.leases.clone(),
             counters: self.counters.clone(),
+            cache: self.cache.clone(),
         };
         Arc::new(Node::new(addr.clone(), place, common))
     }
@@ -149,7 +155,15 @@ impl Cluster {
                 Moved::Patched | Moved::Unchanged | Moved::UnknownNode => routes.clone(),
             });
         }
+        self.check_cache();
         self.refresh();
+    }
+
+    /// Drops from the cache what its owner would no longer tell about.
+    fn check_cache(&self) {
+        let Some(cache) = &self.cache else { return };
+        let routes = self.routes();
+        cache.keep_owned(|node, slot| routes.owner(slot).is_some_and(|owner| owner.addr() == node));
     }
 
     /// Asks for a new view, soon, and does not wait for it.

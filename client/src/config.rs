@@ -12,7 +12,7 @@ pub use url::UrlError;
 
 #[cfg(feature = "tls")]
 use crate::Tls;
-use crate::{AddressMap, CredentialsProvider, Limits, ReadFrom};
+use crate::{AddressMap, CacheLimits, CredentialsProvider, Limits, ReadFrom};
 
 /// Where the cluster is, who logs in, and how.
 ///
@@ -62,6 +62,9 @@ pub struct Config {
     pub zone: Option<String>,
     /// What may be sent again when it cannot be known whether it ran.
     pub repeats: Repeats,
+    /// How much may be kept for [`Client::cached`](crate::Client::cached); nothing is, unless this
+    /// is given.
+    pub cache: Option<CacheLimits>,
     /// Every bound.
     pub limits: Limits,
 }
@@ -81,6 +84,7 @@ impl Config {
             read_from: ReadFrom::default(),
             zone: None,
             repeats: Repeats::default(),
+            cache: None,
             address_map: AddressMap::default(),
             limits: Limits::default(),
         }
@@ -155,6 +159,13 @@ impl Config {
     #[must_use]
     pub fn with_zone(mut self, zone: impl Into<String>) -> Self {
         self.zone = Some(zone.into());
+        self
+    }
+
+    /// Lets [`Client::cached`](crate::Client::cached) keep replies.
+    #[must_use]
+    pub fn with_cache(mut self, limits: CacheLimits) -> Self {
+        self.cache = Some(limits);
         self
     }
 

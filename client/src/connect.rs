@@ -10,16 +10,27 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use slotway_protocol::{
-    Access, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, ReplyError,
-    ReplyScan, ReplyScanner, Value,
+    Access, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, Protocol,
+    ReplyError, ReplyScan, ReplyScanner, Value,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
-use crate::{Config, connection::Connection, error::ConnectError, stream::Stream, tcp::dial};
+use tracing::warn;
+
+use crate::{
+    Config,
+    cache::Cache,
+    connection::{Connection, Tracked},
+    error::ConnectError,
+    stream::Stream,
+    tcp::dial,
+};
+
+const TRACKING: &[u8] = b"*4\r\n$6\r\nCLIENT\r\n$8\r\nTRACKING\r\n$2\r\nON\r\n$5\r\nOPTIN\r\n";
 
 /// Connects and shakes hands, all within the time that the limits allow. `node` is what the node
 /// calls itself, `at` where it is reached from here.
@@ -28,11 +39,30 @@ pub(crate) async fn connect(
     at: &NodeAddr,
     config: &Config,
     access: Access,
+    cache: Option<&Arc<Cache>>,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
     // What is waiting for the connection would otherwise wait for ever.
     let opened = caught(open(node, at, config, access)).await;
-    let (stream, negotiated) = opened.unwrap_or(Err(ConnectError::Panicked))?;
-    Ok((Connection::start(stream, &config.limits), negotiated))
+    let (mut stream, negotiated) = opened.unwrap_or(Err(ConnectError::Panicked))?;
+    let tracked = match cache {
+        Some(cache) if negotiated.protocol == Protocol::Resp3 => {
+            let within = config.limits.connect_timeout;
+            let asked = timeout(within, track(&mut stream, config)).await;
+            asked.map_err(|_| ConnectError::Slow(within))??.then(|| Tracked::new(cache.clone()))
+        }
+        Some(_) | None => None,
+    };
+    Ok((Connection::start(stream, &config.limits, tracked), negotiated))
+}
+
+/// Asks the server to tell when keys change that were read for the cache. False if it cannot.
+async fn track(stream: &mut Stream, config: &Config) -> Result<bool, ConnectError> {
+    send(stream, TRACKING).await?;
+    let reply = Replies::new(config).next(stream).await?;
+    if let Some(text) = reply.as_error() {
+        warn!(said = %String::from_utf8_lossy(text), "nothing is cached: the server cannot track keys");
+    }
+    Ok(reply.as_error().is_none())
 }
 
 /// What the future comes to; nothing if it panics, as a function of the application may.

@@ -26,7 +26,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::Limits;
+use crate::{
+    Limits,
+    cache::{Cache, ConnectionId},
+};
 
 const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 
@@ -35,6 +38,28 @@ const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 #[derive(Debug)]
 pub(crate) struct Connection {
     shared: Arc<Shared>,
+    tracked: Option<ConnectionId>,
+}
+
+/// The cache that wants to hear what changes, and the connection's name there. Dropped, it says
+/// that nothing will be heard any more.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    cache: Arc<Cache>,
+    id: ConnectionId,
+}
+
+impl Tracked {
+    pub(crate) fn new(cache: Arc<Cache>) -> Self {
+        let id = cache.opened();
+        Self { cache, id }
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.cache.closed(self.id);
+    }
 }
 
 #[derive(Debug)]
@@ -110,7 +135,7 @@ pub(crate) enum NotTaken {
 
 impl Connection {
     /// Takes over a stream on which the handshake is done.
-    pub(crate) fn start<S>(stream: S, limits: &Limits) -> Self
+    pub(crate) fn start<S>(stream: S, limits: &Limits, tracked: Option<Tracked>) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -122,8 +147,9 @@ impl Connection {
             life: Life::Open,
         };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
-        tokio::spawn(driver::Driver::new(shared.clone(), stream, limits).run());
-        Self { shared }
+        let id = tracked.as_ref().map(|tracked| tracked.id);
+        tokio::spawn(driver::Driver::new(shared.clone(), stream, limits, tracked).run());
+        Self { shared, tracked: id }
     }
 
     /// Puts a unit in line. It is on its way when this returns; its last reply is awaited with what
@@ -167,6 +193,11 @@ impl Connection {
         if let Some(driver) = state.driver.take() {
             driver.wake();
         }
+    }
+
+    /// Its name at the cache, if the server tells what changes on it.
+    pub(crate) fn tracked(&self) -> Option<ConnectionId> {
+        self.tracked
     }
 
     /// How much goes over it.

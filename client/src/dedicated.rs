@@ -10,6 +10,7 @@ use crate::{
     Client, Cmd, Error, FromValue, ToArg, cmd,
     connection::{Ended, Manner, NotTaken, Unit},
     node::{Lease, Node, NotSent},
+    reply::value_of,
 };
 
 /// A connection to the node of one slot, for one caller alone: for what concerns the connection
@@ -71,7 +72,7 @@ impl Client {
         }
     }
 
-    fn late(&self, node: &Node, delivery: Delivery) -> Error {
+    pub(crate) fn late(&self, node: &Node, delivery: Delivery) -> Error {
         Error::Late { node: node.addr().clone(), waited: self.terms.deadline, delivery }
     }
 }
@@ -86,8 +87,9 @@ impl Dedicated {
     /// server.
     pub async fn call(&mut self, command: &CommandBuf) -> Result<Value, Error> {
         let block = self.admit(command)?;
-        let frame = self.send(command.as_command().bytes().into(), block).await?;
-        self.decode(&frame)
+        let frame = self.send(command.as_command().bytes().into(), block).await;
+        self.client.forget_written(&command.as_command());
+        self.decode(&frame?)
     }
 
     /// Sends a command and returns the reply as a type of one's own.
@@ -100,7 +102,7 @@ impl Dedicated {
     }
 
     pub(crate) fn decode(&self, frame: &Bytes) -> Result<Value, Error> {
-        Ok(Value::decode(frame, &self.client.cluster.config.limits.reply)?)
+        Ok(value_of(frame, &self.client.cluster.config.limits.reply)?)
     }
 
     /// Refuses what would make replies come that no command asked for, or none come. Returns how

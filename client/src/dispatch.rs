@@ -24,12 +24,15 @@ impl Client {
     /// Whoever looks at spans of level TRACE sees each call, with the command's name and nothing of
     /// its arguments.
     pub(crate) async fn call_raw(&self, command: Command<'_>) -> Result<Bytes, Error> {
-        if tracing::enabled!(tracing::Level::TRACE) {
+        let reply = if tracing::enabled!(tracing::Level::TRACE) {
             let name = String::from_utf8_lossy(command.name());
             let span = tracing::trace_span!("call", command = %name);
-            return Box::pin(self.dispatch(command).instrument(span)).await;
-        }
-        self.dispatch(command).await
+            Box::pin(self.dispatch(command).instrument(span)).await
+        } else {
+            self.dispatch(command).await
+        };
+        self.forget_written(&command);
+        reply
     }
 
     async fn dispatch(&self, command: Command<'_>) -> Result<Bytes, Error> {
@@ -37,6 +40,12 @@ impl Client {
         let cluster = &*self.cluster;
         let request = |class| Request::new(command.bytes(), class, self.terms);
         match Plan::of(&command, table, rules) {
+            Plan::Single { slot, class: RetryClass::Read } if self.terms.cached => {
+                match &cluster.cache {
+                    Some(cache) => Box::pin(self.read_cached(command, slot, cache)).await,
+                    None => follow(cluster, request(RetryClass::Read), Route::Slot(slot)).await,
+                }
+            }
             Plan::Single { slot, class } => {
                 follow(cluster, request(class), Route::Slot(slot)).await
             }

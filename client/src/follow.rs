@@ -300,6 +300,9 @@ impl<'a> Journey<'a> {
 
     fn late(&self, node: &Node, delivery: Delivery) -> Error {
         self.cluster.counters.count(Counted::Late);
+        // A node whose machine is gone closes no connection: that it is silent is all there is to
+        // tell that another may have taken its place.
+        self.cluster.refresh();
         let waited = self.started.elapsed();
         Error::Late { node: node.addr().clone(), waited, delivery }
     }

@@ -17,6 +17,8 @@
 
 mod address_map;
 mod args;
+mod cache;
+mod cached;
 mod client;
 mod cluster;
 mod cmd;
@@ -36,6 +38,7 @@ mod node_client;
 mod pipeline;
 mod places;
 mod refresh;
+mod reply;
 mod request;
 mod scan;
 #[cfg(feature = "tower")]
@@ -54,6 +57,7 @@ mod watch;
 
 pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
+pub use cache::{CacheLimits, CacheStats};
 pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{

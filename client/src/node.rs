@@ -13,6 +13,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
+    cache::Cache,
     connect::{connect, open},
     connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
@@ -43,6 +44,7 @@ pub(crate) struct Common {
     /// How many more connections may be leased, of all nodes together.
     pub(crate) leases: Arc<Semaphore>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) cache: Option<Arc<Cache>>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -166,11 +168,12 @@ impl Node {
     async fn connect_anew(
         &self,
         access: Access,
+        cache: Option<&Arc<Cache>>,
     ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
         let Place { at, id } = self.place();
         let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
         let config = self.config();
-        let (connection, negotiated) = connect(&self.addr, &at, config, access).await?;
+        let (connection, negotiated) = connect(&self.addr, &at, config, access, cache).await?;
         if let Some(expected) = id {
             let found = node_id(&connection, config).await?;
             if found != expected {
@@ -185,7 +188,7 @@ impl Node {
         let Place { at, id } = self.place();
         if id.is_some() {
             // That it is the right node is found out on a connection that understands replies.
-            self.connect_anew(Access::ReadWrite).await?;
+            self.connect_anew(Access::ReadWrite, None).await?;
         }
         let at = at.ok_or_else(|| ConnectError::NoSeedIs(id))?;
         Ok(open(&self.addr, &at, self.config(), Access::ReadWrite).await?)

@@ -13,6 +13,7 @@ use crate::{
     connection::{Call, Ended, Manner},
     follow::FOREVER,
     node::{Lease, Node, NotSent},
+    reply::value_of,
     state,
     stats::Counted,
 };
@@ -82,7 +83,7 @@ impl NodeClient {
     /// Sends a command and returns what the node answered, also if that is an error.
     pub async fn call(&self, command: &CommandBuf) -> Result<Value, Error> {
         let frame = self.call_raw(command.as_command()).await?;
-        Ok(Value::decode(&frame, &self.client.cluster.config.limits.reply)?)
+        Ok(value_of(&frame, &self.client.cluster.config.limits.reply)?)
     }
 
     /// Sends a command and returns the reply as a type of one's own.

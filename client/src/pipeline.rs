@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use slotway_protocol::{CommandBuf, Plan, RetryClass, Slot, Value};
 
-use crate::{Client, Cmd, Error, FromValue};
+use crate::{Client, Cmd, Error, FromValue, reply::value_of};
 
 /// Commands that are sent together and whose replies are handed over together.
 ///
@@ -77,9 +77,10 @@ impl Pipeline {
         }
         let mut replies: Replies = commands.iter().map(|_| None).collect();
         client.run_all(&commands, &mut replies).await;
+        client.forget_all_written(&commands);
         let missing = || Err(Error::Refused("the command was passed over".to_owned()));
         let decode = |frame: Bytes| {
-            let value = Value::decode(&frame, &limits.reply)?;
+            let value = value_of(&frame, &limits.reply)?;
             match value.as_error() {
                 Some(text) => Err(Error::from_server(text)),
                 None => Ok(value),

@@ -11,7 +11,7 @@ use std::{
 
 use slotway_protocol::{NodeAddr, Notice, SlotTable};
 
-use crate::{Client, cluster::Cluster};
+use crate::{CacheStats, Client, cluster::Cluster};
 
 /// What has happened since the client began, and how its connections are now.
 ///
@@ -25,6 +25,8 @@ pub struct Stats {
     events: [u64; Counted::ALL.len()],
     /// The nodes that the client knows.
     pub nodes: Vec<NodeStats>,
+    /// How [`Client::cached`] is doing, if it keeps anything.
+    pub cache: Option<CacheStats>,
 }
 
 /// How the connection to a node is.
@@ -166,7 +168,8 @@ impl Client {
     /// What has happened so far, and how the connections are.
     pub fn stats(&self) -> Stats {
         let nodes = self.cluster.routes().nodes().map(|node| node.stats()).collect();
-        Stats { events: self.cluster.counters.read(), nodes }
+        let cache = self.cluster.cache.as_ref().map(|cache| cache.stats());
+        Stats { events: self.cluster.counters.read(), nodes, cache }
     }
 
     /// Who owns which slot, and who its replicas are, as far as the client knows now.
@@ -205,7 +208,7 @@ mod tests {
         }
         let counters = Counters::default();
         counters.count(Counted::Late);
-        let stats = Stats { events: counters.read(), nodes: Vec::new() };
+        let stats = Stats { events: counters.read(), nodes: Vec::new(), cache: None };
         assert_eq!((stats.count(Counted::Late), stats.count(Counted::Moved)), (1, 0));
     }
     #[test]

@@ -5,6 +5,7 @@
 //! are listened to. Where a topic belongs is looked at again whenever the cluster changes, a node
 //! sends it away, or a connection is lost; and whoever listens is told when messages may be missing.
 
+mod choose;
 mod hub;
 mod inbox;
 mod line;
@@ -60,6 +61,8 @@ use crate::{Client, Error, ToArgs, cluster::Cluster, cmd};
 pub struct Subscription {
     cluster: Arc<Cluster>,
     inbox: Arc<Inbox>,
+    /// How long the server may take to confirm channels.
+    deadline: Duration,
 }
 
 /// What happened to a [`Subscription`].
@@ -68,7 +71,8 @@ pub struct Subscription {
 pub enum Event {
     /// Somebody published something.
     Message(Message),
-    /// A connection was lost, or a slot moves: from here on, messages may be missing.
+    /// A connection was lost, or a slot moves: from here on, messages may be missing. Others may
+    /// come already.
     Interrupted,
     /// All channels are subscribed to again, and all that is published from here on comes. What
     /// was published since [`Event::Interrupted`] may be missing.
@@ -141,7 +145,8 @@ impl Client {
 
     async fn listen(&self, topics: Vec<Topic>) -> Result<Subscription, Error> {
         let inbox = Arc::new(Inbox::new(&self.cluster.config.limits));
-        let subscription = Subscription { cluster: self.cluster.clone(), inbox };
+        let (cluster, deadline) = (self.cluster.clone(), self.terms.deadline);
+        let subscription = Subscription { cluster, inbox, deadline };
         subscription.add(topics).await?;
         Ok(subscription)
     }
@@ -191,8 +196,7 @@ impl Subscription {
         let all = topics.clone();
         let new = Hub::join(&self.cluster, &self.inbox, topics);
         let mut joining = Joining { subscription: self, new };
-        let waited = self.cluster.config.limits.deadline;
-        settled(&self.inbox, &all, waited).await?;
+        settled(&self.inbox, &all, self.deadline).await?;
         joining.new.clear();
         Ok(())
     }
@@ -269,4 +273,32 @@ fn names(given: impl ToArgs, topic: fn(Bytes) -> Topic) -> Result<Vec<Topic>, Er
         return Err(Error::Refused("no channel was named".to_owned()));
     }
     Ok(given.args().skip(1).map(|name| topic(Bytes::copy_from_slice(name))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_free_to_move(_: impl Send + 'static) {}
+
+    #[test]
+    fn subscriptions_and_their_calls_move_between_threads() {
+        let _ = |client: Client, mut subscription: Subscription| {
+            is_free_to_move(async move { client.subscribe(["a", "b"]).await });
+            is_free_to_move(async move {
+                subscription.ssubscribe(vec!["c"]).await?;
+                Ok::<_, Error>(subscription.next().await)
+            });
+        };
+    }
+
+    #[test]
+    fn channels_are_named_one_by_one_or_together() {
+        let plain = |names: &[&'static str]| -> Vec<Topic> {
+            names.iter().map(|name| Topic::Plain(Bytes::from_static(name.as_bytes()))).collect()
+        };
+        assert_eq!(names("a", Topic::Plain).unwrap(), plain(&["a"]));
+        assert_eq!(names(("a", ["b", "c"]), Topic::Plain).unwrap(), plain(&["a", "b", "c"]));
+        assert!(matches!(names([""; 0], Topic::Plain), Err(Error::Refused(_))));
+    }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Terms {
     pub(crate) deadline: Duration,
     pub(crate) read_from: ReadFrom,
     pub(crate) repeats: Repeats,
+    /// Whether reads may be answered from memory.
+    pub(crate) cached: bool,
 }
 
 /// Which node of a shard answers commands that only read.

@@ -9,6 +9,7 @@ use crate::{
     connection::Unit,
     follow::{Route, follow},
     pipeline::too_many,
+    reply::value_of,
     request::Request,
 };
 
@@ -148,8 +149,10 @@ impl Transaction {
         let block = client.block(&self.commands)?;
         let request = Request::new(block.unit(), RetryClass::Transaction, client.terms);
         let route = block.slot.map_or(Route::Any, Route::Slot);
-        let frame = follow(&client.cluster, request, route).await?;
-        let replies = Value::decode(&frame, &client.cluster.config.limits.reply)?;
+        let frame = follow(&client.cluster, request, route).await;
+        client.forget_all_written(&self.commands);
+        let frame = frame?;
+        let replies = value_of(&frame, &client.cluster.config.limits.reply)?;
         match replies.as_error() {
             Some(text) => Err(Error::from_server(text)),
             None => T::from_value(replies),

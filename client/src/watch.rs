@@ -112,7 +112,9 @@ impl Watch {
                 self.slot
             )));
         }
-        let frame = self.connection.send(block.unit(), Block::For(Duration::ZERO)).await?;
+        let frame = self.connection.send(block.unit(), Block::For(Duration::ZERO)).await;
+        self.client.forget_all_written(&commands);
+        let frame = frame?;
         if Notice::of_reply(&frame, self.connection.node()).is_some() {
             return Err(Error::Aborted { node: self.connection.node().clone() });
         }

@@ -9,7 +9,7 @@ use slotway::{Client, Config, Delivery, Error, Value};
 
 use crate::{
     command::translate,
-    error::{into_redis_error, server_error},
+    error::{into_redis_error, refusal, server_error},
     value::to_redis,
 };
 
@@ -84,6 +84,16 @@ fn one(reply: Result<Value, Error>) -> Result<RedisResult<Theirs>, Error> {
     }
 }
 
+/// The same within a pipeline, where a command that was not sent stops none of the others.
+fn one_of_many(reply: Result<Value, Error>) -> Result<RedisResult<Theirs>, Error> {
+    let said = match &reply {
+        Err(Error::Refused(text)) => refusal(text),
+        Err(Error::GaveUp(reason)) => refusal(&reason.to_string()),
+        _ => return one(reply),
+    };
+    Ok(Ok(Theirs::ServerError(said)))
+}
+
 /// The reply to each command, in order.
 async fn each(client: &Client, pipeline: &Pipeline) -> RedisResult<Vec<Theirs>> {
     let mut commands = client.pipeline();
@@ -95,15 +105,18 @@ async fn each(client: &Client, pipeline: &Pipeline) -> RedisResult<Vec<Theirs>> 
         Ok(_) => true,
         Err(error) => error.delivery() == Delivery::MaybeSent,
     });
+    if !touched && let Some(Err(error)) = replies.first() {
+        return Err(into_redis_error(error.clone()));
+    }
     let whole = |error: Error| match error {
         // A pipeline of which any part ran must not look as if it had not been sent.
-        error if touched && error.delivery() == Delivery::NotSent => {
+        error if error.delivery() == Delivery::NotSent => {
             into_redis_error(Error::Partly { source: Arc::new(error) })
         }
         error => into_redis_error(error),
     };
     let replies = replies.into_iter();
-    replies.map(|reply| one(reply).unwrap_or_else(|error| Err(whole(error)))).collect()
+    replies.map(|reply| one_of_many(reply).unwrap_or_else(|error| Err(whole(error)))).collect()
 }
 
 /// The replies to MULTI, to each command, and to EXEC.

@@ -79,10 +79,20 @@ fn unnamed(code: &str, message: &str) -> ServerError {
     error.try_into().expect("an extension error is a server's")
 }
 
+/// Why slotway did not send a command, as a server would say it.
+pub(crate) fn refusal(text: &str) -> ServerError {
+    as_a_server(text).unwrap_or_else(|| server_error("ERR", &format!("slotway: {text}")))
+}
+
+fn as_a_server(text: &str) -> Option<ServerError> {
+    let (code, message) = text.split_once(' ')?;
+    AS_A_SERVER.contains(&code).then(|| server_error(code, message))
+}
+
 fn refused(text: &str) -> RedisError {
-    match text.split_once(' ') {
-        Some((code, message)) if AS_A_SERVER.contains(&code) => server_error(code, message).into(),
-        _ => (ErrorKind::Client, "slotway does not send this", text.to_owned()).into(),
+    match as_a_server(text) {
+        Some(error) => error.into(),
+        None => (ErrorKind::Client, "slotway does not send this", text.to_owned()).into(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use slotway_protocol::{Answered, ReplyKind, ReplyScan, ReplyScanner};
+use slotway_protocol::{Answered, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     task::yield_now,
@@ -17,16 +17,16 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{Ended, Life, Shared};
+use super::{Ended, Life, Shared, Tracked};
 use crate::Limits;
 
 /// How often it is looked for calls whose time is up.
 const TICK: Duration = Duration::from_millis(10);
-/// Room for one read. When it is full, it is the turn of other connections: a node of a large cluster
-/// describes it in a megabyte.
+/// The most that one read takes. When it took so much, it is the turn of other connections: a node of a
+/// large cluster describes it in a megabyte.
 const READ: usize = 32 << 10;
-/// Replies up to this are copied out of the read buffer: a small one must not keep a large buffer.
-const COPIED_MAX: usize = 1 << 10;
+/// The least room that is worth a read.
+const READ_MIN: usize = 16 << 10;
 /// A write buffer above this is not kept when it has been written.
 const WRITE_KEPT: usize = 256 << 10;
 
@@ -38,6 +38,8 @@ pub(super) struct Driver<S> {
     written: usize,
     read: BytesMut,
     scanner: ReplyScanner,
+    limits: ReplyLimits,
+    tracked: Option<Tracked>,
     replies: Vec<Bytes>,
     wakers: Vec<Waker>,
     tick: Pin<Box<Sleep>>,
@@ -61,7 +63,12 @@ enum End {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    pub(super) fn new(shared: Arc<Shared>, stream: S, limits: &Limits) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        stream: S,
+        limits: &Limits,
+        tracked: Option<Tracked>,
+    ) -> Self {
         Self {
             shared,
             stream,
@@ -69,6 +76,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             written: 0,
             read: BytesMut::new(),
             scanner: ReplyScanner::new(limits.reply),
+            limits: limits.reply,
+            tracked,
             replies: Vec::new(),
             wakers: Vec::new(),
             tick: Box::pin(sleep(TICK)),
@@ -150,7 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads until the socket has nothing more, or it is the turn of other connections.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         loop {
-            self.read.reserve(READ);
+            // Replies that nobody has taken yet hold the buffer: what is left of it is used first.
+            if self.read.capacity() - self.read.len() < READ_MIN {
+                self.read.reserve(READ);
+            }
             let mut room = (&mut self.read).limit(READ);
             let count = match pin!(self.stream.read_buf(&mut room)).poll(cx) {
                 Poll::Pending => return Ok(()),
@@ -173,13 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn cut_replies(&mut self) -> Result<(), End> {
         while let ReplyScan::Complete(reply) = self.scanner.scan(&self.read)? {
             let frame = self.read.split_to(reply.len);
-            // A push answers no call, and nobody has subscribed to any.
             if reply.kind != ReplyKind::Push {
-                self.replies.push(if frame.len() <= COPIED_MAX {
-                    Bytes::copy_from_slice(&frame)
-                } else {
-                    frame.freeze()
-                });
+                self.replies.push(frame.freeze());
+            } else if let Some(tracked) = &self.tracked {
+                // Before the replies that came with it: none of them is kept that it speaks of.
+                tracked.cache.heard(&frame.freeze(), &self.limits);
             }
         }
         Ok(())

@@ -32,7 +32,8 @@ impl Node {
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let dialled = timeout_at(deadline, self.connect_anew(Access::ReadWrite)).await;
+                let dialled =
+                    timeout_at(deadline, self.connect_anew(Access::ReadWrite, None)).await;
                 dialled.map_err(|_| NotSent::Late)?.map_err(NotSent::Unreachable)?.0
             }
         };

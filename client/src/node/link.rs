@@ -127,7 +127,9 @@ pub(super) async fn connected(
 
 async fn dial_link(node: Arc<Node>, manner: Manner) {
     let link = node.link(manner);
-    let result = node.connect_anew(link.access).await;
+    // Only owners are read from for the cache.
+    let cache = node.common.cache.as_ref().filter(|_| link.access == Access::ReadWrite);
+    let result = node.connect_anew(link.access, cache).await;
     link.dial.send_modify(|dial| {
         let failures = match dial {
             Dial::Busy { failures } | Dial::Failed { failures, .. } => *failures,

@@ -13,7 +13,7 @@ use super::{
     Topic,
     inbox::Inbox,
     line,
-    registry::{Lesson, Place, Registry},
+    registry::{Lesson, Registry, Source},
 };
 use crate::cluster::{Cluster, Routes};
 
@@ -51,7 +51,7 @@ impl Hub {
         let mut new = topics;
         new.retain(|topic| inbox.add(topic));
         for topic in &new {
-            state.registry.join(topic, inbox, || places_of(topic, &routes));
+            state.registry.join(topic, inbox, || sources_of(topic, &routes));
         }
         state.start(cluster);
         new
@@ -70,15 +70,20 @@ impl Hub {
     pub(super) fn take_in(
         &self,
         cluster: &Cluster,
-        place: &Place,
+        source: &Source,
         node: &NodeAddr,
         frames: &[Value],
     ) -> Result<(), UnexpectedFrame> {
-        let lessons = self.state.lock().registry.take_in(place, node, frames)?;
+        let round = || *cluster.rounds().borrow();
+        let lessons = self.state.lock().registry.take_in(source, node, frames, round)?;
         for lesson in lessons {
             match lesson {
                 Lesson::Moved(slot, Some(owner)) => cluster.learn(slot, &owner),
-                Lesson::Moved(_, None) | Lesson::Stale => cluster.refresh(),
+                Lesson::Moved(_, None) | Lesson::Stale => cluster.refresh_for(None),
+                Lesson::Doubtful => {
+                    cluster.refresh_for(Some(node.clone()));
+                    cluster.refresh_for(None);
+                }
             }
             self.misplaced.notify_one();
         }
@@ -91,8 +96,8 @@ impl Hub {
     }
 
     /// Says that the task of a line is no more, although the line may be needed.
-    pub(super) fn abandon(&self, place: &Place) {
-        if self.state.lock().registry.abandon(place) {
+    pub(super) fn abandon(&self, source: &Source) {
+        if self.state.lock().registry.abandon(source) {
             self.misplaced.notify_one();
         }
     }
@@ -101,10 +106,13 @@ impl Hub {
     fn place_all(&self, cluster: &Arc<Cluster>, occasion: Occasion) {
         let mut state = self.state.lock();
         let routes = cluster.routes();
-        state.registry.place_all(|topic| places_of(topic, &routes));
+        state.registry.place_all(|topic| sources_of(topic, &routes));
         state.registry.evict(|node| is_good(node, &routes));
-        if let Occasion::Round = occasion {
+        if let Occasion::Round(round) = occasion {
             state.registry.retry();
+            if !state.registry.confirm(round) {
+                cluster.refresh_for(None);
+            }
         }
         state.start(cluster);
     }
@@ -113,8 +121,8 @@ impl Hub {
 impl State {
     /// Starts the tasks that are missing.
     fn start(&mut self, cluster: &Arc<Cluster>) {
-        for (place, bell) in self.registry.started() {
-            tokio::spawn(line::run(cluster.clone(), place, bell));
+        for (source, bell) in self.registry.started() {
+            tokio::spawn(line::run(cluster.clone(), source, bell));
         }
         if let Placer::Missing = self.placer {
             self.placer = Placer::Running;
@@ -127,8 +135,8 @@ impl State {
 enum Occasion {
     /// A node said that one of them is elsewhere.
     Lesson,
-    /// The cluster was asked for its state.
-    Round,
+    /// The cluster was asked for its state, and this is how often that has been done.
+    Round(u64),
 }
 
 /// Moves topics when the cluster changes, as long as anybody uses the client.
@@ -140,7 +148,7 @@ async fn keep_placed(cluster: Weak<Cluster>) {
     loop {
         let occasion = async {
             tokio::select! {
-                _ = rounds.changed() => Occasion::Round,
+                _ = rounds.changed() => Occasion::Round(*rounds.borrow_and_update()),
                 () = misplaced.notified() => Occasion::Lesson,
             }
         };
@@ -161,15 +169,15 @@ async fn keep_placed(cluster: Weak<Cluster>) {
 }
 
 /// Where a topic's messages come from, by these routes.
-fn places_of(topic: &Topic, routes: &Routes) -> Vec<Place> {
+fn sources_of(topic: &Topic, routes: &Routes) -> Vec<Source> {
     match topic {
-        Topic::Plain(_) | Topic::Pattern(_) => vec![Place::Anywhere],
+        Topic::Plain(_) | Topic::Pattern(_) => vec![Source::Anywhere],
         Topic::Sharded(name) => {
             let owner = routes.owner(Slot::of(name));
-            owner.into_iter().map(|node| Place::At(node.addr().clone())).collect()
+            owner.into_iter().map(|node| Source::At(node.addr().clone())).collect()
         }
         Topic::Keyspace(_) => {
-            routes.primaries().map(|node| Place::At(node.addr().clone())).collect()
+            routes.primaries().map(|node| Source::At(node.addr().clone())).collect()
         }
     }
 }

@@ -162,26 +162,26 @@ impl Inbox {
     }
 
     /// Waits until each of these is confirmed, or one is refused.
-    pub(super) async fn settle(&self, topics: &[Topic]) -> Result<(), Error> {
+    pub(super) async fn settle(&self, mut topics: &[Topic]) -> Result<(), Error> {
         loop {
             let settled = self.settled.notified();
-            if let Some(settled) = self.settled_now(topics) {
-                return settled;
+            // Each is looked at until it is settled and never again: they may be many.
+            while let Some((topic, rest)) = topics.split_last() {
+                match self.standing(topic) {
+                    Some(Standing::Refused(error)) => return Err(error),
+                    Some(Standing::Waiting) => break,
+                    Some(Standing::Whole | Standing::Broken) | None => topics = rest,
+                }
+            }
+            if topics.is_empty() {
+                return Ok(());
             }
             settled.await;
         }
     }
 
-    fn settled_now(&self, topics: &[Topic]) -> Option<Result<(), Error>> {
-        let state = self.state.lock();
-        for topic in topics {
-            match state.topics.get(topic) {
-                Some(Standing::Refused(error)) => return Some(Err(error.clone())),
-                Some(Standing::Waiting) => return None,
-                Some(Standing::Whole | Standing::Broken) | None => {}
-            }
-        }
-        Some(Ok(()))
+    fn standing(&self, topic: &Topic) -> Option<Standing> {
+        self.state.lock().topics.get(topic).cloned()
     }
 
     /// The next event; none at all when no topic is left.

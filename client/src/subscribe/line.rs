@@ -7,7 +7,7 @@ use std::{io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use slotway_protocol::{
-    Health, NodeAddr, ReplyError, ReplyLimits, ReplyScan, ReplyScanner, UnexpectedFrame, Value,
+    NodeAddr, ReplyError, ReplyLimits, ReplyScan, ReplyScanner, UnexpectedFrame, Value,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf},
@@ -16,8 +16,8 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-use super::registry::Place;
-use crate::cluster::Cluster;
+use super::{choose::choose, registry::Source};
+use crate::{cluster::Cluster, connect::caught, error::ConnectError, node::Node};
 
 /// Room for one read.
 const READ: usize = 32 << 10;
@@ -26,24 +26,24 @@ const READ: usize = 32 << 10;
 const COPIED_MAX: usize = 64 << 10;
 
 /// Keeps a line connected for as long as anybody needs it.
-pub(super) async fn run(cluster: Arc<Cluster>, place: Place, bell: Arc<Notify>) {
-    let mut guard = Guard { cluster: &cluster, place: &place, armed: true };
+pub(super) async fn run(cluster: Arc<Cluster>, source: Source, bell: Arc<Notify>) {
+    let mut guard = Guard { cluster: &cluster, source: &source, armed: true };
     let config = &cluster.config;
     let (mut failures, mut last) = (0, None);
-    while !cluster.hub.line(|registry| registry.retire(&place)) {
+    while !cluster.hub.line(|registry| registry.retire(&source)) {
         let began = Instant::now();
-        if let Some(node) = choose(&cluster, &place, last.as_ref()) {
-            if let Ended::Unneeded = session(&cluster, &place, &node, &bell).await {
+        if let Some(node) = choose(&cluster, &source, last.as_ref()) {
+            if let Ended::Unneeded = session(&cluster, &source, &node, &bell).await {
                 break;
             }
-            last = Some(node);
+            last = Some(node.addr().clone());
         }
         // A connection that ends as soon as it begins is as bad as none.
         let lasted =
             began.elapsed() > config.limits.connect_timeout + config.limits.backoff.ceiling;
         failures = if lasted { 0 } else { u32::saturating_add(failures, 1) };
-        cluster.hub.line(|registry| registry.lost(&place));
-        cluster.refresh();
+        cluster.hub.line(|registry| registry.lost(&source));
+        cluster.refresh_for(None);
         sleep(config.limits.backoff.delay(failures, fastrand::u64(..))).await;
     }
     guard.armed = false;
@@ -52,14 +52,14 @@ pub(super) async fn run(cluster: Arc<Cluster>, place: Place, bell: Arc<Notify>) 
 /// However the task ends: nobody goes on waiting for it.
 struct Guard<'a> {
     cluster: &'a Cluster,
-    place: &'a Place,
+    source: &'a Source,
     armed: bool,
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if self.armed {
-            self.cluster.hub.abandon(self.place);
+            self.cluster.hub.abandon(self.source);
         }
     }
 }
@@ -72,40 +72,19 @@ enum Ended {
     Unneeded,
 }
 
-/// The node to connect to: another than the last one, if any will do.
-fn choose(cluster: &Cluster, place: &Place, last: Option<&NodeAddr>) -> Option<NodeAddr> {
-    if let Place::At(node) = place {
-        return Some(node.clone());
-    }
-    let routes = cluster.routes();
-    let good = |node: &NodeAddr| {
-        let known = routes.table.node_at(node);
-        known.is_some_and(|known| known.info().health == Health::Online)
-    };
-    let primaries: Vec<&NodeAddr> = routes.primaries().map(|node| node.addr()).collect();
-    let fresh = primaries.iter().copied().filter(|node| good(node) && Some(*node) != last);
-    let seeds = cluster.config.seeds.iter();
-    let choices = [
-        fresh.collect::<Vec<_>>(),
-        primaries.clone(),
-        routes.nodes().map(|node| node.addr()).chain(seeds).collect(),
-    ];
-    let choice = choices.into_iter().find(|choice| !choice.is_empty())?;
-    choice.get(fastrand::usize(..choice.len())).map(|node| NodeAddr::clone(node))
-}
-
-async fn session(cluster: &Cluster, place: &Place, node: &NodeAddr, bell: &Notify) -> Ended {
-    let known = cluster.routes().node_at(node).cloned();
-    match known.unwrap_or_else(|| cluster.seed(node)).open_stream().await {
+async fn session(cluster: &Cluster, source: &Source, node: &Node, bell: &Notify) -> Ended {
+    let addr = node.addr();
+    // What the application says of who logs in may panic.
+    match caught(node.open_stream()).await.unwrap_or(Err(Arc::new(ConnectError::Panicked))) {
         Ok((stream, _)) => {
-            info!(%node, "connected for subscriptions");
-            cluster.hub.line(|registry| registry.connected(place, node));
-            let end = Session::new(stream, cluster, place, node).run(bell).await;
-            debug!(%node, %end, "connection for subscriptions ended");
+            info!(node = %addr, "connected for subscriptions");
+            cluster.hub.line(|registry| registry.connected(source, addr));
+            let end = Session::new(stream, cluster, source, addr).run(bell).await;
+            debug!(node = %addr, %end, "connection for subscriptions ended");
             if let End::Unneeded = end { Ended::Unneeded } else { Ended::Lost }
         }
         Err(error) => {
-            debug!(%node, %error, "not connected for subscriptions");
+            debug!(node = %addr, %error, "not connected for subscriptions");
             Ended::Lost
         }
     }
@@ -114,7 +93,7 @@ async fn session(cluster: &Cluster, place: &Place, node: &NodeAddr, bell: &Notif
 /// A connection while it lasts.
 struct Session<'a, S> {
     cluster: &'a Cluster,
-    place: &'a Place,
+    source: &'a Source,
     node: &'a NodeAddr,
     read: ReadHalf<S>,
     write: WriteHalf<S>,
@@ -153,12 +132,12 @@ enum End {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
-    fn new(stream: S, cluster: &'a Cluster, place: &'a Place, node: &'a NodeAddr) -> Self {
+    fn new(stream: S, cluster: &'a Cluster, source: &'a Source, node: &'a NodeAddr) -> Self {
         let (read, write) = tokio::io::split(stream);
         let limits = cluster.config.limits.reply;
         Self {
             cluster,
-            place,
+            source,
             node,
             read,
             write,
@@ -182,7 +161,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
         let mut pinged = false;
         loop {
             let unsent = &mut self.unsent.bytes;
-            if !hub.line(|registry| registry.flush(self.place, unsent)) {
+            if !hub.line(|registry| registry.flush(self.source, unsent)) {
                 return Ok(End::Evicted);
             }
             self.unread.reserve(READ);
@@ -199,13 +178,13 @@ impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
                 }
                 () = bell.notified() => {}
                 () = sleep_until(silence_ends) => {
-                    if hub.line(|registry| registry.retire(self.place)) {
+                    if hub.line(|registry| registry.retire(self.source)) {
                         return Ok(End::Unneeded);
                     }
                     if std::mem::replace(&mut pinged, true) {
                         return Ok(End::Silent);
                     }
-                    hub.line(|registry| registry.ping(self.place, &mut self.unsent.bytes));
+                    hub.line(|registry| registry.ping(self.source, &mut self.unsent.bytes));
                     silence_ends = Instant::now() + silence_max;
                 }
             }
@@ -224,7 +203,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
             };
             frames.push(Value::decode(&frame, &self.limits)?);
         }
-        Ok(self.cluster.hub.take_in(self.cluster, self.place, self.node, &frames)?)
+        Ok(self.cluster.hub.take_in(self.cluster, self.source, self.node, &frames)?)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::Error;
 
 /// Where a connection goes.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) enum Place {
+pub(super) enum Source {
     /// To any node: it has what all nodes have.
     Anywhere,
     /// To this node, for what no other has.
@@ -31,16 +31,33 @@ pub(super) enum Place {
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     topics: HashMap<Topic, Entry>,
-    lines: BTreeMap<Place, Line>,
+    lines: BTreeMap<Source, Line>,
     /// Lines that nobody runs yet.
-    started: Vec<(Place, Arc<Notify>)>,
+    started: Vec<(Source, Arc<Notify>)>,
 }
 
 /// A topic that somebody wants.
 #[derive(Debug, Default)]
 struct Entry {
     listeners: SmallVec<[Arc<Inbox>; 1]>,
-    places: SmallVec<[(Place, Wanted); 1]>,
+    sources: SmallVec<[(Source, Stand); 1]>,
+}
+
+/// How a topic stands at one of its sources.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stand {
+    /// It has yet to be confirmed there.
+    Pending,
+    /// It was confirmed there once, and is no more.
+    Lost,
+    /// It was lost and confirmed again when so many rounds of asking for the topology had ended.
+    ///
+    /// A primary that is being replaced lets go of its channels, and then takes them again as a
+    /// replica, but its successor may send it nothing yet. So one round that began after this has to
+    /// find that the topic still belongs here.
+    Doubtful(u64),
+    /// All its messages come.
+    Active,
 }
 
 /// One connection.
@@ -60,15 +77,17 @@ pub(super) enum Lesson {
     Moved(Slot, Option<NodeAddr>),
     /// Something has changed.
     Stale,
+    /// The node has to say itself whether it still owns what it owned.
+    Doubtful,
 }
 
 impl Registry {
-    /// Adds a listener to a topic, which comes from these places if it is new.
+    /// Adds a listener to a topic, which comes from these sources if it is new.
     pub(super) fn join(
         &mut self,
         topic: &Topic,
         inbox: &Arc<Inbox>,
-        places: impl FnOnce() -> Vec<Place>,
+        sources: impl FnOnce() -> Vec<Source>,
     ) {
         if let Some(entry) = self.topics.get_mut(topic) {
             entry.listeners.push(inbox.clone());
@@ -79,7 +98,7 @@ impl Registry {
         }
         let listeners = SmallVec::from_elem(inbox.clone(), 1);
         self.topics.insert(topic.clone(), Entry { listeners, ..Entry::default() });
-        self.place(topic, places());
+        self.place(topic, sources());
     }
 
     /// Takes a listener away from a topic.
@@ -92,10 +111,10 @@ impl Registry {
     }
 
     /// Moves every topic to where it belongs now.
-    pub(super) fn place_all(&mut self, places: impl Fn(&Topic) -> Vec<Place>) {
+    pub(super) fn place_all(&mut self, sources: impl Fn(&Topic) -> Vec<Source>) {
         let topics: Vec<Topic> = self.topics.keys().cloned().collect();
         for topic in &topics {
-            self.place(topic, places(topic));
+            self.place(topic, sources(topic));
         }
     }
 
@@ -110,31 +129,38 @@ impl Registry {
     /// Takes in frames that came over a connection from `node`.
     pub(super) fn take_in(
         &mut self,
-        place: &Place,
+        source: &Source,
         node: &NodeAddr,
         frames: &[Value],
+        round: impl Fn() -> u64,
     ) -> Result<Vec<Lesson>, UnexpectedFrame> {
         let mut lessons = Vec::new();
         for frame in frames {
-            let Some(line) = self.lines.get_mut(place) else { break };
+            let Some(line) = self.lines.get_mut(source) else { break };
             match line.subscriptions.handle_frame(frame, node)? {
                 Heard::Message(message) => {
-                    let entry = self.topics.get(&topic_of(place, &message.to));
-                    // One that is still on its way from an earlier place would come twice.
-                    let entry = entry.filter(|entry| entry.comes_from(place));
+                    let entry = self.topics.get(&topic_of(source, &message.to));
+                    // One that is still on its way from an earlier source would come twice.
+                    let entry = entry.filter(|entry| entry.comes_from(source));
                     let listeners = entry.into_iter().flat_map(|entry| &entry.listeners);
                     listeners.for_each(|listener| listener.push(&message));
                 }
-                Heard::Joined(channel) => self.set(place, &channel, Wanted::Active),
+                Heard::Joined(channel) => self.change(source, &channel, |stand| match source {
+                    Source::At(_) if stand == Stand::Lost => {
+                        lessons.push(Lesson::Doubtful);
+                        Stand::Doubtful(round())
+                    }
+                    Source::At(_) | Source::Anywhere => Stand::Active,
+                }),
                 Heard::Ended(channel) => {
-                    self.set(place, &channel, Wanted::Pending);
+                    self.change(source, &channel, Stand::lost);
                     lessons.push(Lesson::Stale);
                 }
                 Heard::TurnedAway { notice: Notice::Moved { slot, to }, .. } => {
                     lessons.push(Lesson::Moved(slot, to));
                 }
                 Heard::TurnedAway { .. } => lessons.push(Lesson::Stale),
-                Heard::Refused { channel, error } => self.refuse(place, &channel, &error),
+                Heard::Refused { channel, error } => self.refuse(source, &channel, &error),
                 Heard::Nothing => {}
             }
         }
@@ -142,24 +168,24 @@ impl Registry {
     }
 
     /// Says that a line is connected to this node.
-    pub(super) fn connected(&mut self, place: &Place, node: &NodeAddr) {
-        if let Some(line) = self.lines.get_mut(place) {
+    pub(super) fn connected(&mut self, source: &Source, node: &NodeAddr) {
+        if let Some(line) = self.lines.get_mut(source) {
             line.node = Some(node.clone());
         }
     }
 
     /// Says that a line's connection is gone.
-    pub(super) fn lost(&mut self, place: &Place) {
-        let Some(line) = self.lines.get_mut(place) else { return };
+    pub(super) fn lost(&mut self, source: &Source) {
+        let Some(line) = self.lines.get_mut(source) else { return };
         line.node = None;
         for channel in line.subscriptions.lost() {
-            self.set(place, &channel, Wanted::Pending);
+            self.change(source, &channel, Stand::lost);
         }
     }
 
     /// Lets the lines that may be anywhere leave a node that is no good any more.
     pub(super) fn evict(&mut self, is_good: impl Fn(&NodeAddr) -> bool) {
-        if let Some(line) = self.lines.get_mut(&Place::Anywhere)
+        if let Some(line) = self.lines.get_mut(&Source::Anywhere)
             && line.node.as_ref().is_some_and(|node| !is_good(node))
         {
             line.node = None;
@@ -168,24 +194,24 @@ impl Registry {
     }
 
     /// Appends what a line has to send. False if it should leave the node that it is connected to.
-    pub(super) fn flush(&mut self, place: &Place, out: &mut Vec<u8>) -> bool {
-        let Some(line) = self.lines.get_mut(place) else { return false };
+    pub(super) fn flush(&mut self, source: &Source, out: &mut Vec<u8>) -> bool {
+        let Some(line) = self.lines.get_mut(source) else { return false };
         line.subscriptions.flush(out);
         line.node.is_some()
     }
 
     /// Appends a PING.
-    pub(super) fn ping(&mut self, place: &Place, out: &mut Vec<u8>) {
-        if let Some(line) = self.lines.get_mut(place) {
+    pub(super) fn ping(&mut self, source: &Source, out: &mut Vec<u8>) {
+        if let Some(line) = self.lines.get_mut(source) {
             line.subscriptions.ping(out);
         }
     }
 
     /// Takes a line away if nobody needs it.
-    pub(super) fn retire(&mut self, place: &Place) -> bool {
+    pub(super) fn retire(&mut self, source: &Source) -> bool {
         let idle = |line: &Line| line.subscriptions.is_idle();
-        if self.lines.get(place).is_none_or(idle) {
-            self.lines.remove(place);
+        if self.lines.get(source).is_none_or(idle) {
+            self.lines.remove(source);
             return true;
         }
         false
@@ -193,16 +219,16 @@ impl Registry {
 
     /// Takes a line away whose task is no more. What it had comes back with the next
     /// [`Self::place_all`]. False if there was none.
-    pub(super) fn abandon(&mut self, place: &Place) -> bool {
-        self.lost(place);
+    pub(super) fn abandon(&mut self, source: &Source) -> bool {
+        self.lost(source);
         for entry in self.topics.values_mut() {
-            entry.places.retain(|(at, _)| at != place);
+            entry.sources.retain(|(at, _)| at != source);
         }
-        self.lines.remove(place).is_some()
+        self.lines.remove(source).is_some()
     }
 
     /// The lines that somebody has to run from now on.
-    pub(super) fn started(&mut self) -> Vec<(Place, Arc<Notify>)> {
+    pub(super) fn started(&mut self) -> Vec<(Source, Arc<Notify>)> {
         std::mem::take(&mut self.started)
     }
 
@@ -211,48 +237,76 @@ impl Registry {
         self.topics.keys().any(|topic| matches!(topic, Topic::Keyspace(_)))
     }
 
-    /// Lets a topic come from these places and no others.
-    fn place(&mut self, topic: &Topic, places: Vec<Place>) {
+    /// Lets a topic come from these sources and no others.
+    fn place(&mut self, topic: &Topic, sources: Vec<Source>) {
         let Some(entry) = self.topics.get_mut(topic) else { return };
         let (was_whole, channel) = (entry.is_whole(), topic.channel());
         let lines = &mut self.lines;
-        entry.places.retain(|(place, _)| {
-            let stays = places.contains(place);
-            if let Some(line) = lines.get_mut(place).filter(|_| !stays) {
+        entry.sources.retain(|(source, _)| {
+            let stays = sources.contains(source);
+            if let Some(line) = lines.get_mut(source).filter(|_| !stays) {
                 line.subscriptions.unwant(&channel);
                 line.bell.notify_one();
             }
             stays
         });
-        for place in places {
-            if entry.places.iter().any(|(there, _)| *there == place) {
+        for source in sources {
+            if entry.sources.iter().any(|(there, _)| *there == source) {
                 continue;
             }
-            let line = lines.entry(place.clone()).or_insert_with(|| {
+            let line = lines.entry(source.clone()).or_insert_with(|| {
                 let line = Line::new();
-                self.started.push((place.clone(), line.bell.clone()));
+                self.started.push((source.clone(), line.bell.clone()));
                 line
             });
-            entry.places.push((place, line.subscriptions.want(&channel)));
+            let stand = match line.subscriptions.want(&channel) {
+                Wanted::Active => Stand::Active,
+                Wanted::Pending => Stand::Pending,
+            };
+            entry.sources.push((source, stand));
             line.bell.notify_one();
         }
         entry.tell(topic, was_whole);
     }
 
-    fn set(&mut self, place: &Place, channel: &Channel, wanted: Wanted) {
-        let topic = topic_of(place, channel);
+    /// Believes the confirmations that the rounds until this one bear out. False if some are left.
+    pub(super) fn confirm(&mut self, round: u64) -> bool {
+        let mut all = true;
+        for (topic, entry) in &mut self.topics {
+            let was_whole = entry.is_whole();
+            for (_, stand) in &mut entry.sources {
+                let Stand::Doubtful(since) = *stand else { continue };
+                // The first that ended since then may have begun before.
+                if round >= since.saturating_add(2) {
+                    *stand = Stand::Active;
+                } else {
+                    all = false;
+                }
+            }
+            entry.tell(topic, was_whole);
+        }
+        all
+    }
+
+    fn change(
+        &mut self,
+        source: &Source,
+        channel: &Channel,
+        mut change: impl FnMut(Stand) -> Stand,
+    ) {
+        let topic = topic_of(source, channel);
         let Some(entry) = self.topics.get_mut(&topic) else { return };
         let was_whole = entry.is_whole();
-        for (at, stand) in &mut entry.places {
-            if at == place {
-                *stand = wanted;
+        for (at, stand) in &mut entry.sources {
+            if at == source {
+                *stand = change(*stand);
             }
         }
         entry.tell(&topic, was_whole);
     }
 
-    fn refuse(&mut self, place: &Place, channel: &Channel, error: &[u8]) {
-        let topic = topic_of(place, channel);
+    fn refuse(&mut self, source: &Source, channel: &Channel, error: &[u8]) {
+        let topic = topic_of(source, channel);
         let Some(entry) = self.topics.get(&topic) else { return };
         let error = Error::from_server(error);
         entry.listeners.iter().for_each(|listener| listener.refused(&topic, &error));
@@ -268,12 +322,12 @@ impl Registry {
 impl Entry {
     /// Whether all its messages come.
     fn is_whole(&self) -> bool {
-        let active = |(_, wanted): &(Place, Wanted)| *wanted == Wanted::Active;
-        !self.places.is_empty() && self.places.iter().all(active)
+        let active = |(_, stand): &(Source, Stand)| *stand == Stand::Active;
+        !self.sources.is_empty() && self.sources.iter().all(active)
     }
 
-    fn comes_from(&self, place: &Place) -> bool {
-        self.places.iter().any(|(at, wanted)| at == place && *wanted == Wanted::Active)
+    fn comes_from(&self, source: &Source) -> bool {
+        self.sources.iter().any(|(at, stand)| at == source && stand.is_confirmed())
     }
 
     fn tell(&self, topic: &Topic, was_whole: bool) {
@@ -285,6 +339,16 @@ impl Entry {
     }
 }
 
+impl Stand {
+    fn is_confirmed(self) -> bool {
+        matches!(self, Self::Doubtful(_) | Self::Active)
+    }
+
+    fn lost(self) -> Self {
+        if self.is_confirmed() { Self::Lost } else { self }
+    }
+}
+
 impl Line {
     fn new() -> Self {
         Self { subscriptions: Subscriptions::default(), bell: Arc::default(), node: None }
@@ -292,12 +356,12 @@ impl Line {
 }
 
 /// What a channel of a connection is to those who listen.
-fn topic_of(place: &Place, channel: &Channel) -> Topic {
+fn topic_of(source: &Source, channel: &Channel) -> Topic {
     let name = channel.name.clone();
-    match (channel.kind, place) {
+    match (channel.kind, source) {
         (ChannelKind::Plain, _) => Topic::Plain(name),
         (ChannelKind::Sharded, _) => Topic::Sharded(name),
-        (ChannelKind::Pattern, Place::Anywhere) => Topic::Pattern(name),
-        (ChannelKind::Pattern, Place::At(_)) => Topic::Keyspace(name),
+        (ChannelKind::Pattern, Source::Anywhere) => Topic::Pattern(name),
+        (ChannelKind::Pattern, Source::At(_)) => Topic::Keyspace(name),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use slotway::{Client, Error, Event, Protocol};
-use slotway_cluster::{Spec, TestServer};
+use slotway::{Client, Config, Error, Event, Protocol};
+use slotway_cluster::{Spec, Standalone, TestServer};
 
 use crate::{PATIENCE, config, counts, message, next, start, start_with, subscribed_at};
 
@@ -57,6 +57,22 @@ async fn is_dropped_without_a_trace(
     drop(subscription);
     let counted = || async { Ok(counts(cluster, "last", "sharded:0").await == [0, 0, 0]) };
     cluster.wait_for("all channels to go", PATIENCE, counted).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_part_of_no_cluster_has_channels_too() {
+    let config = [("notify-keyspace-events", "KEA")];
+    let alone = Standalone::start(TestServer::Valkey91.binary(), &config).await.unwrap();
+    let client = Client::connect(Config::new([alone.addr().clone()])).await.unwrap();
+    let mut subscription = client.subscribe("plain").await.unwrap();
+    subscription.ssubscribe("sharded").await.unwrap();
+    client.publish("plain", "hello").await.unwrap();
+    assert_eq!(message(next(&mut subscription).await).payload, "hello");
+    client.spublish("sharded", "hello").await.unwrap();
+    assert_eq!(message(next(&mut subscription).await).payload, "hello");
+    let mut keys = client.keyspace_events("__keyspace@0__:user:*").await.unwrap();
+    client.set("user:1", "value").await.unwrap();
+    assert_eq!(message(next(&mut keys).await).payload, "set");
 }
 
 pub(crate) async fn keyspace_events_of_all_primaries_arrive(server: TestServer) {

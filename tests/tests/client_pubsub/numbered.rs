@@ -18,6 +18,8 @@ use crate::{PATIENCE, next};
 pub(crate) struct Numbered {
     task: JoinHandle<()>,
     answered: Arc<AtomicU64>,
+    /// Those that may not have been published.
+    doubtful: Arc<Mutex<BTreeSet<u64>>>,
 }
 
 /// What a subscriber saw.
@@ -27,6 +29,8 @@ pub(crate) struct Seen {
     last: u64,
     /// What was passed over, although nobody had said that something is missing.
     missing: BTreeSet<u64>,
+    /// Whether an interruption goes on.
+    interrupted: bool,
     /// Whether a loss was announced since the last new message.
     warned: bool,
     interruptions: u64,
@@ -46,7 +50,7 @@ impl Numbered {
         let client = client.clone();
         Self::start(move |n| {
             let client = client.clone();
-            async move { drop(client.spublish(channel, n).await) }
+            async move { client.spublish(channel, n).await.is_ok() }
         })
     }
 
@@ -58,24 +62,27 @@ impl Numbered {
             let admin = admin.clone();
             async move {
                 let command = ["PUBLISH", channel, &n.to_string()];
-                admin.lock().await.call(&command).await.unwrap();
+                admin.lock().await.call(&command).await.is_ok()
             }
         })
     }
 
     fn start<F>(publish: impl Fn(u64) -> F + Send + 'static) -> Self
     where
-        F: Future<Output = ()> + Send,
+        F: Future<Output = bool> + Send,
     {
-        let answered = Arc::new(AtomicU64::new(0));
-        let counter = answered.clone();
+        let (answered, doubtful) =
+            (Arc::new(AtomicU64::new(0)), Arc::<Mutex<BTreeSet<u64>>>::default());
+        let (counter, doubts) = (answered.clone(), doubtful.clone());
         let task = tokio::spawn(async move {
             for n in 1.. {
-                publish(n).await;
+                if !publish(n).await {
+                    doubts.lock().await.insert(n);
+                }
                 counter.store(n, Ordering::SeqCst);
             }
         });
-        Self { task, answered }
+        Self { task, answered, doubtful }
     }
 
     /// The last number that has been answered.
@@ -93,8 +100,14 @@ impl Drop for Numbered {
 impl Seen {
     /// Nothing yet of what is published and listened to at one node.
     pub(crate) fn at_one_node() -> Self {
-        let (last, missing, interruptions) = (0, BTreeSet::new(), 0);
-        Self { order: Order::Kept, last, missing, warned: true, interruptions }
+        Self {
+            order: Order::Kept,
+            last: 0,
+            missing: BTreeSet::new(),
+            interrupted: false,
+            warned: true,
+            interruptions: 0,
+        }
     }
 
     /// Nothing yet of what one node hears from another.
@@ -109,6 +122,10 @@ impl Seen {
         let caught_up = async {
             while self.last <= goal || !self.missing.is_empty() {
                 self.take(&next(subscription).await);
+                if !self.missing.is_empty() {
+                    let doubtful = numbered.doubtful.lock().await;
+                    self.missing.retain(|n| !doubtful.contains(n));
+                }
             }
         };
         if timeout(PATIENCE, caught_up).await.is_err() {
@@ -128,9 +145,10 @@ impl Seen {
         if let Event::Message(Message { payload, .. }) = event {
             self.take_number(std::str::from_utf8(payload).unwrap().parse().unwrap());
         } else if matches!(event, Event::Interrupted) {
-            self.warned = true;
+            (self.interrupted, self.warned) = (true, true);
         } else {
             assert!(matches!(event, Event::Resubscribed), "{event:?}");
+            self.interrupted = false;
             self.interruptions += 1;
         }
     }
@@ -147,6 +165,6 @@ impl Seen {
             let hidden = !late && !self.missing.is_empty();
             assert!(!hidden, "nothing was said of {:?}", self.missing);
         }
-        (self.last, self.warned) = (n, false);
+        (self.last, self.warned) = (n, self.interrupted);
     }
 }

@@ -87,6 +87,24 @@ pub(crate) async fn a_slot_takes_its_channels_along(server: TestServer) {
     assert_eq!(message(next(&mut other).await).payload, "hello");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_moves_as_a_whole_takes_its_channels_along() {
+    let (cluster, client) = start(TestServer::Valkey91).await;
+    let mut sharded = client.ssubscribe("sharded").await.unwrap();
+    let numbers = Numbered::sharded(&client, "sharded");
+    let mut seen = Seen::at_one_node();
+    let home = owner(&cluster, "sharded").await;
+    for (from, to) in [(home, (home + 1) % 3), ((home + 1) % 3, home)] {
+        seen.catch_up(&mut sharded, &numbers).await;
+        let (slot, id) = (Slot::of(b"sharded").to_string(), cluster.node(to).id().to_string());
+        let command = ["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", &slot, &slot, "NODE", &id];
+        let answer = cluster.command(from, &command).await.unwrap();
+        assert_eq!(answer.as_str(), Some("OK"), "{answer:?}");
+        seen.interruption(&mut sharded).await;
+    }
+    seen.catch_up(&mut sharded, &numbers).await;
+}
+
 pub(crate) async fn a_planned_failover_hides_no_loss(server: TestServer) {
     let spec = Spec::on(server).config("notify-keyspace-events", "KEA");
     let (cluster, client) = start_with(spec).await;

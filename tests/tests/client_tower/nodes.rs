@@ -1,9 +1,10 @@
 //! One node and no other.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slotway::{Client, Delivery, Error, NodeAddr, cmd};
 use slotway_cluster::{Spec, TestCluster, TestServer};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 async fn start(replicas: usize) -> (TestCluster, Client) {

@@ -54,6 +54,22 @@ pub(crate) async fn keys(con: &mut Connection) {
     assert_eq!(pong, "PONG");
 }
 
+pub(crate) async fn walks(con: &mut Connection) {
+    let expected: BTreeSet<String> = (0..500).map(|n| format!("walk:{n}")).collect();
+    let mut fill = redis::pipe();
+    for key in &expected {
+        fill.set(key, 1).ignore();
+    }
+    let () = fill.query_async(con).await.unwrap();
+    // Over all nodes.
+    let mut walk = con.scan_match::<_, String>("walk:*").await.unwrap();
+    let mut seen = BTreeSet::new();
+    while let Some(key) = walk.next_item().await {
+        seen.insert(key.unwrap());
+    }
+    assert_eq!(seen, expected);
+}
+
 pub(crate) async fn hashes(con: &mut Connection) {
     let fields = [("a", 1), ("b", 2)];
     let _: () = con.hset_multiple("h", &fields).await.unwrap();

@@ -28,6 +28,17 @@ pub(crate) async fn an_error_is_in_its_place(con: &mut Connection) {
     let whole: RedisResult<(String, u64, String)> = pipe.query_async(con).await;
     let errors = whole.unwrap_err().into_server_errors().unwrap();
     assert_eq!((errors.len(), errors[0].0, errors[0].1.code()), (1, 1, "WRONGTYPE"));
+    // What cannot be sent stops nothing else either.
+    let mut waiting = redis::pipe();
+    waiting.set("pipe:waiting", 1).cmd("BLPOP").arg("pipe:list").arg(0);
+    let refused = waiting.query_async::<()>(con).await.unwrap_err();
+    let errors = refused.into_server_errors().unwrap();
+    assert_eq!((errors.len(), errors[0].0, errors[0].1.code()), (1, 1, "ERR"));
+    assert_eq!(con.get::<_, i64>("pipe:waiting").await.unwrap(), 1);
+    let mut nothing_sent = redis::pipe();
+    nothing_sent.cmd("MULTI").cmd("EXEC");
+    let refused = nothing_sent.query_async::<()>(con).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Client);
     let each: Vec<RedisResult<String>> = pipe.ignore_errors().query_async(con).await.unwrap();
     assert!(each[0].is_ok() && each[1].is_err());
     assert_eq!(each[2].as_deref().unwrap(), "x");

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use slotway::{Client, Config, Slot, Value};
 use slotway_cluster::{Role, Spec, TestCluster, TestServer};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{TASKS, ledger::Ledger, on_each_server, start};
 
 /// How much later than at the new primary itself a client may succeed.
 const GAP_MAX: Duration = Duration::from_millis(300);
+/// The same where nothing tells a client that the old one is gone: its calls' time has to run out
+/// first, and one node that it asks may be the one that is silent.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// The last slot of the first of three shards.
 const FIRST_SHARD: u16 = 5460;
 
@@ -80,15 +86,41 @@ async fn kill_a_primary(server: TestServer) {
     let report = ledger.end(&client).await;
     report.doubled_nothing();
     assert!(report.unknown > 0, "some writes were in flight: {report:#?}");
-    assert!(
-        first <= GAP_MAX,
-        "{server}: {first:?} later than at the node itself, at last {last:?}"
-    );
+    let text = format!("{server}: {first:?}, at last {last:?} later than straight at the node");
+    assert!(first <= GAP_MAX, "{text}");
+    // Whoever was told to wait goes on as soon as there is somebody to go on with.
+    assert!(last <= 2 * GAP_MAX, "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_primary_doubles_nothing_and_is_replaced_at_once() {
     on_each_server(kill_a_primary).await;
+}
+
+/// A node whose machine is gone closes no connection: only that it does not answer tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_falls_silent_is_left_when_calls_run_out_of_time() {
+    on_each_server(|server| async move {
+        // Otherwise the other nodes would say that something is wrong.
+        let spec = Spec::on(server).config("cluster-require-full-coverage", "no");
+        let (cluster, client) = start(spec).await;
+        let hurried = client.with_deadline(Duration::from_secs(1));
+        let ledger = Ledger::start(&hurried, TASKS);
+        ledger.makes_progress().await;
+        cluster.pause(0);
+        ledger.watch_firsts();
+        let direct = taking_writes(&cluster, 3, "b");
+        let direct = timeout(Duration::from_secs(30), direct).await.expect("a replica takes over");
+        ledger.makes_progress().await;
+        let firsts = ledger.firsts_where(in_first_shard);
+        let last = firsts.iter().max().unwrap().saturating_duration_since(direct);
+        cluster.resume_node(0);
+        ledger.makes_progress().await;
+        let report = ledger.end(&client).await;
+        report.doubled_nothing();
+        assert!(last <= SILENCE_MAX, "{server}: {last:?} later than straight at the node");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,6 +167,28 @@ async fn a_node_replaced_at_another_address_costs_no_error() {
         promote(&cluster, 5).await;
         ledger.makes_progress().await;
         ledger.end(&client).await.is_without_error();
+    })
+    .await;
+}
+
+/// It keeps its id, its slots and its data; nobody listens where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_moves_to_another_port_is_found_there() {
+    on_each_server(|server| async move {
+        let (cluster, client) = start(Spec::on(server)).await;
+        let ledger = Ledger::start(&client, TASKS);
+        ledger.makes_progress().await;
+        let mut admin = cluster.connect(0).await.unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = free.local_addr().unwrap().port().to_string();
+        drop(free);
+        admin.ask(&["CONFIG", "SET", "port", &port]).await.unwrap();
+        ledger.makes_progress().await;
+        admin.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await.unwrap();
+        ledger.makes_progress().await;
+        let report = ledger.end(&client).await;
+        report.lost_nothing();
+        assert_eq!((report.refused, report.reads_failed), (0, 0), "{report:#?}");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slotway::{Slot, Value};
-use slotway_cluster::{Spec, TestCluster, TestServer};
+use slotway_cluster::{Node, Spec, TestCluster, TestServer};
 
 use crate::{TASKS, ledger::Ledger, on_each_server, start};
 
@@ -41,6 +41,17 @@ async fn moving_slots_key_by_key_costs_no_error() {
     .await;
 }
 
+/// What the nodes said that crashed meanwhile.
+fn crashes(cluster: &TestCluster) -> String {
+    let said = |node: &Node| {
+        let log = node.log_tail(100_000);
+        let (_, report) = log.split_once("BUG REPORT START")?;
+        let report: Vec<&str> = report.lines().take(60).collect();
+        Some(format!("{} crashed: {}\n", node.addr(), report.join("\n")))
+    };
+    cluster.nodes().iter().filter_map(said).collect()
+}
+
 /// Only Valkey 9 can.
 #[tokio::test(flavor = "multi_thread")]
 async fn moving_slots_as_one_costs_no_error() {
@@ -66,7 +77,8 @@ async fn moving_slots_as_one_costs_no_error() {
         }
         Ok(true)
     };
-    cluster.wait_for("the slots have moved", Duration::from_secs(60), there).await.unwrap();
+    let moved = cluster.wait_for("the slots have moved", Duration::from_secs(60), there).await;
+    assert!(moved.is_ok(), "{moved:?}\n{}", crashes(&cluster));
     ledger.makes_progress().await;
     ledger.end(&client).await.is_without_error();
 }

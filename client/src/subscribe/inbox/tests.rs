@@ -109,17 +109,24 @@ fn a_refusal_is_told_once_and_ends_what_has_no_topic_left() {
     check(&inbox, &["b\"b\" refused", "end"]);
 }
 
-#[test]
-fn a_topic_settles_when_it_is_whole_or_refused() {
+#[tokio::test]
+async fn a_topic_settles_when_it_is_whole_or_refused() {
     let inbox = inbox(4, usize::MAX);
     let (new, old) = (topic("new"), topic("a"));
     assert!(!inbox.add(&old));
     assert!(inbox.add(&new));
-    assert!(matches!(inbox.settled_now(std::slice::from_ref(&old)), Some(Ok(()))));
-    assert!(inbox.settled_now(&[old, new.clone()]).is_none());
-    inbox.broken(&new);
-    check(&inbox, &[]);
-    refuse(&inbox, "new");
-    assert!(matches!(inbox.settled_now(&[new]), Some(Err(_))));
+    inbox.settle(std::slice::from_ref(&old)).await.unwrap();
+    let both = [old, new.clone()];
+    let (settled, ()) = tokio::join!(inbox.settle(&both), async { inbox.whole(&new) });
+    settled.unwrap();
+    let other = topic("other");
+    inbox.add(&other);
+    let both = [other, new];
+    let (settled, ()) = tokio::join!(inbox.settle(&both), async {
+        // What was never confirmed cannot be interrupted.
+        inbox.broken(&both[0]);
+        refuse(&inbox, "other");
+    });
+    assert!(matches!(settled, Err(Error::Refused(_))), "{settled:?}");
     check(&inbox, &[]);
 }

@@ -23,9 +23,9 @@ impl Stage {
             for channel in channels {
                 let topic = topic(channel);
                 assert!(inbox.add(&topic));
-                registry.join(&topic, &inbox, || vec![Place::Anywhere]);
+                registry.join(&topic, &inbox, || vec![Source::Anywhere]);
             }
-            registry.connected(&Place::Anywhere, &node);
+            registry.connected(&Source::Anywhere, &node);
             registry.started().remove(0).1
         });
         Self { cluster, inbox, bell, node }
@@ -37,7 +37,7 @@ impl Stage {
         F: Future,
     {
         let (ours, theirs) = duplex(room);
-        let session = Session::new(ours, &self.cluster, &Place::Anywhere, &self.node);
+        let session = Session::new(ours, &self.cluster, &Source::Anywhere, &self.node);
         tokio::join!(session.run(&self.bell), node(theirs))
     }
 

@@ -9,8 +9,8 @@ fn node(name: &str) -> NodeAddr {
     NodeAddr::new(name, 7000)
 }
 
-fn at(name: &str) -> Place {
-    Place::At(node(name))
+fn at(name: &str) -> Source {
+    Source::At(node(name))
 }
 
 fn sharded(name: &str) -> Topic {
@@ -29,35 +29,35 @@ impl Stage {
         Self { registry: Registry::default(), inbox }
     }
 
-    fn join(&mut self, topic: &Topic, places: &[Place]) {
+    fn join(&mut self, topic: &Topic, sources: &[Source]) {
         assert!(self.inbox.add(topic));
-        self.registry.join(topic, &self.inbox, || places.to_vec());
-        for (place, _) in self.registry.started() {
-            let node = if let Place::At(node) = &place { node.clone() } else { node("any") };
-            self.registry.connected(&place, &node);
+        self.registry.join(topic, &self.inbox, || sources.to_vec());
+        for (source, _) in self.registry.started() {
+            let node = if let Source::At(node) = &source { node.clone() } else { node("any") };
+            self.registry.connected(&source, &node);
         }
     }
 
     /// What a line sends: the words of it.
     #[track_caller]
-    fn sends(&mut self, place: &Place, expected: &str) {
+    fn sends(&mut self, source: &Source, expected: &str) {
         let mut out = Vec::new();
-        self.registry.flush(place, &mut out);
+        self.registry.flush(source, &mut out);
         let text = String::from_utf8(out).unwrap();
         let words =
             text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with(['*', '$']));
         assert_eq!(words.collect::<Vec<_>>().join(" "), expected);
     }
 
-    fn hears(&mut self, place: &Place, words: &[&str]) -> Vec<Lesson> {
+    fn hears(&mut self, source: &Source, words: &[&str]) -> Vec<Lesson> {
         let words = words.iter().map(|word| Value::Bulk(Bytes::copy_from_slice(word.as_bytes())));
         let frame = Value::Push(words.collect());
-        self.registry.take_in(place, &node("any"), &[frame]).unwrap()
+        self.registry.take_in(source, &node("any"), &[frame], || 7).unwrap()
     }
 
-    fn fails(&mut self, place: &Place, error: &'static str) -> Vec<Lesson> {
+    fn fails(&mut self, source: &Source, error: &'static str) -> Vec<Lesson> {
         let frame = Value::Error(Bytes::from_static(error.as_bytes()));
-        self.registry.take_in(place, &node("any"), &[frame]).unwrap()
+        self.registry.take_in(source, &node("any"), &[frame], || 7).unwrap()
     }
 
     #[track_caller]
@@ -98,6 +98,31 @@ fn a_channel_that_moves_is_taken_from_its_new_place_alone() {
 }
 
 #[test]
+fn a_node_that_takes_a_channel_again_is_believed_when_the_cluster_says_the_same() {
+    let (mut stage, topic) = (Stage::new(), sharded("foo"));
+    stage.join(&topic, &[at("a")]);
+    stage.sends(&at("a"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("a"), &["ssubscribe", "foo", "1"]), []);
+    assert_eq!(stage.hears(&at("a"), &["sunsubscribe", "foo", "0"]), [Lesson::Stale]);
+    stage.sends(&at("a"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("a"), &["ssubscribe", "foo", "1"]), [Lesson::Doubtful]);
+    stage.hears(&at("a"), &["smessage", "foo", "1"]);
+    // This round may have begun before.
+    assert!(!stage.registry.confirm(8));
+    stage.check(&["Interrupted", "1"]);
+    assert!(stage.registry.confirm(9));
+    stage.hears(&at("a"), &["smessage", "foo", "2"]);
+    stage.check(&["Resubscribed", "2"]);
+    stage.registry.lost(&at("a"));
+    stage.sends(&at("a"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("a"), &["ssubscribe", "foo", "1"]), [Lesson::Doubtful]);
+    stage.registry.place_all(|_| vec![at("b")]);
+    stage.sends(&at("b"), "SSUBSCRIBE foo");
+    assert_eq!(stage.hears(&at("b"), &["ssubscribe", "foo", "1"]), []);
+    stage.check(&["Interrupted", "Resubscribed"]);
+}
+
+#[test]
 fn a_slot_that_left_teaches_where_it_went() {
     let (mut stage, topic) = (Stage::new(), sharded("foo"));
     stage.join(&topic, &[at("a")]);
@@ -132,10 +157,10 @@ fn notifications_are_whole_when_every_primary_sends_them() {
     let mut stage = Stage::new();
     let topic = Topic::Keyspace(Bytes::from_static(b"__key*"));
     stage.join(&topic, &[at("a"), at("b")]);
-    for place in [at("a"), at("b")] {
-        stage.sends(&place, "PSUBSCRIBE __key*");
-        stage.hears(&place, &["psubscribe", "__key*", "1"]);
-        stage.hears(&place, &["pmessage", "__key*", "__keyevent@0__:set", "key"]);
+    for source in [at("a"), at("b")] {
+        stage.sends(&source, "PSUBSCRIBE __key*");
+        stage.hears(&source, &["psubscribe", "__key*", "1"]);
+        stage.hears(&source, &["pmessage", "__key*", "__keyevent@0__:set", "key"]);
     }
     // The first came before there were all.
     stage.check(&["key", "key"]);
@@ -149,45 +174,45 @@ fn notifications_are_whole_when_every_primary_sends_them() {
 #[test]
 fn the_last_who_leaves_ends_a_subscription_and_no_one_before() {
     let mut stage = Stage::new();
-    let (topic, place) = (Topic::Plain(Bytes::from_static(b"news")), Place::Anywhere);
-    stage.join(&topic, std::slice::from_ref(&place));
-    stage.sends(&place, "SUBSCRIBE news");
-    stage.hears(&place, &["subscribe", "news", "1"]);
+    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    stage.join(&topic, std::slice::from_ref(&source));
+    stage.sends(&source, "SUBSCRIBE news");
+    stage.hears(&source, &["subscribe", "news", "1"]);
     let other = Arc::new(Inbox::new(&Limits::default()));
     other.add(&topic);
-    stage.registry.join(&topic, &other, || panic!("it has its place"));
+    stage.registry.join(&topic, &other, || panic!("it has its source"));
     stage.registry.leave(&topic, &other);
-    stage.sends(&place, "");
+    stage.sends(&source, "");
     stage.registry.leave(&topic, &stage.inbox);
-    stage.sends(&place, "UNSUBSCRIBE news");
-    assert!(!stage.registry.retire(&place));
-    stage.hears(&place, &["unsubscribe", "news", "0"]);
-    assert!(stage.registry.retire(&place));
+    stage.sends(&source, "UNSUBSCRIBE news");
+    assert!(!stage.registry.retire(&source));
+    stage.hears(&source, &["unsubscribe", "news", "0"]);
+    assert!(stage.registry.retire(&source));
 }
 
 #[test]
 fn a_line_without_a_task_gets_another() {
     let mut stage = Stage::new();
-    let (topic, place) = (Topic::Plain(Bytes::from_static(b"news")), Place::Anywhere);
-    stage.join(&topic, std::slice::from_ref(&place));
-    stage.sends(&place, "SUBSCRIBE news");
-    stage.hears(&place, &["subscribe", "news", "1"]);
-    assert!(stage.registry.abandon(&place));
-    assert!(!stage.registry.abandon(&place));
-    stage.registry.place_all(|_| vec![place.clone()]);
+    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    stage.join(&topic, std::slice::from_ref(&source));
+    stage.sends(&source, "SUBSCRIBE news");
+    stage.hears(&source, &["subscribe", "news", "1"]);
+    assert!(stage.registry.abandon(&source));
+    assert!(!stage.registry.abandon(&source));
+    stage.registry.place_all(|_| vec![source.clone()]);
     assert_eq!(stage.registry.started().len(), 1);
-    stage.sends(&place, "SUBSCRIBE news");
-    stage.hears(&place, &["subscribe", "news", "1"]);
+    stage.sends(&source, "SUBSCRIBE news");
+    stage.hears(&source, &["subscribe", "news", "1"]);
     stage.check(&["Interrupted", "Resubscribed"]);
 }
 
 #[test]
 fn a_node_that_is_no_good_is_left() {
     let mut stage = Stage::new();
-    let (topic, place) = (Topic::Plain(Bytes::from_static(b"news")), Place::Anywhere);
-    stage.join(&topic, std::slice::from_ref(&place));
+    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    stage.join(&topic, std::slice::from_ref(&source));
     stage.registry.evict(|_| true);
-    assert!(stage.registry.flush(&place, &mut Vec::new()));
+    assert!(stage.registry.flush(&source, &mut Vec::new()));
     stage.registry.evict(|_| false);
-    assert!(!stage.registry.flush(&place, &mut Vec::new()));
+    assert!(!stage.registry.flush(&source, &mut Vec::new()));
 }
