@@ -44,7 +44,7 @@ const ASKED_IN_DOUBT: usize = 64;
 const DOUBTS: u32 = 3;
 
 /// So long the others may take when one node has answered.
-const GRACE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_millis(50);
 
 /// So many seeds are asked at a time who they are.
 const SEEDS_AT_A_TIME: usize = 16;
