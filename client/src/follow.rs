@@ -323,6 +323,10 @@ impl<'a> Journey<'a> {
                     self.learn(&to, learn);
                     if !after.is_zero() {
                         sleep(after).await;
+                        // Sent when the time is up, it would run without anybody to hear of it.
+                        if self.started.elapsed() >= self.request.terms.deadline {
+                            return Ok(Next::Answer(self.said.clone()));
+                        }
                     }
                     return Ok(Next::Send(to));
                 }

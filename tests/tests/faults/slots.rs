@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use slotway::{Slot, Value};
-use slotway_cluster::{Node, Spec, TestCluster, TestServer};
+use slotway_cluster::{Error, Spec, TestCluster, TestServer};
 
 use crate::{TASKS, ledger::Ledger, on_each_server, start};
 
@@ -41,15 +41,11 @@ async fn moving_slots_key_by_key_costs_no_error() {
     .await;
 }
 
-/// What the nodes said that crashed meanwhile.
-fn crashes(cluster: &TestCluster) -> String {
-    let said = |node: &Node| {
-        let log = node.log_tail(100_000);
-        let (_, report) = log.split_once("BUG REPORT START")?;
-        let report: Vec<&str> = report.lines().take(60).collect();
-        Some(format!("{} crashed: {}\n", node.addr(), report.join("\n")))
-    };
-    cluster.nodes().iter().filter_map(said).collect()
+/// Whether all that a node ever had to move or take in is where it belongs.
+async fn has_moved(cluster: &TestCluster, node: usize) -> Result<bool, Error> {
+    let moves = cluster.command(node, &["CLUSTER", "GETSLOTMIGRATIONS"]).await?;
+    let moves = moves.as_elements().unwrap();
+    Ok(moves.iter().all(|each| format!("{each:?}").contains("\"success\"")))
 }
 
 /// Only Valkey 9 can.
@@ -59,26 +55,27 @@ async fn moving_slots_as_one_costs_no_error() {
     let ledger = Ledger::start(&client, TASKS);
     ledger.makes_progress().await;
     let owned = owned(&cluster, &ledger).await;
+    // One after another: a Valkey 9.1 that gives and takes at once may end over an assertion.
     for from in 0..3 {
         let to = cluster.node((from + 1) % 3).id().to_string();
-        let slots = owned.iter().filter(|(_, owner)| *owner == from).map(|(slot, _)| slot);
-        let slots: Vec<String> = slots.map(Slot::to_string).collect();
+        let slots: Vec<Slot> =
+            owned.iter().filter(|(_, owner)| *owner == from).map(|(slot, _)| *slot).collect();
+        let names: Vec<String> = slots.iter().map(Slot::to_string).collect();
         let mut command = vec!["CLUSTER", "MIGRATESLOTS", "SLOTSRANGE"];
-        command.extend(slots.iter().flat_map(|slot| [slot.as_str(); 2]));
+        command.extend(names.iter().flat_map(|slot| [slot.as_str(); 2]));
         command.extend(["NODE", &to]);
         let started = cluster.command(from, &command).await.unwrap();
         assert_eq!(started, Value::Simple("OK".into()));
-    }
-    let there = || async {
-        for &(slot, from) in &owned {
-            if cluster.owner(slot).await? != (from + 1) % 3 {
-                return Ok(false);
+        let there = || async {
+            for &slot in &slots {
+                if cluster.owner(slot).await? != (from + 1) % 3 {
+                    return Ok(false);
+                }
             }
-        }
-        Ok(true)
-    };
-    let moved = cluster.wait_for("the slots have moved", Duration::from_secs(60), there).await;
-    assert!(moved.is_ok(), "{moved:?}\n{}", crashes(&cluster));
+            Ok(has_moved(&cluster, from).await? && has_moved(&cluster, (from + 1) % 3).await?)
+        };
+        cluster.wait_for("the slots have moved", Duration::from_secs(30), there).await.unwrap();
+    }
     ledger.makes_progress().await;
     ledger.end(&client).await.is_without_error();
 }
