@@ -17,13 +17,14 @@ cargo fmt --manifest-path protocol/fuzz/Cargo.toml --check
 step "clippy, every target"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo clippy --package slotway --no-default-features --all-targets --locked -- -D warnings
+cargo clippy --package slotway --all-features --all-targets --locked -- -D warnings
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
-step "the oldest Rust that slotway-protocol promises"
+step "the oldest Rust that the libraries promise"
 if command -v rustup >/dev/null 2>&1 && rustup run 1.88 rustc --version >/dev/null 2>&1; then
-    rustup run 1.88 cargo check --package slotway-protocol --locked --target-dir target/msrv
+    rustup run 1.88 cargo check --package slotway-protocol --package slotway --locked --target-dir target/msrv
 else
     echo "no toolchain 1.88 is here; clippy has checked that nothing newer is called"
 fi
