@@ -1,4 +1,5 @@
-//! Prints what is published to some channels, and says so when something may be missing.
+//! Prints what is published to some channels, and says so when something may be missing. Without
+//! channels it greets itself.
 //!
 //! `cargo run --example pubsub -- redis://127.0.0.1:17001 news 'sport.*'`
 
@@ -13,6 +14,7 @@ async fn main() -> Result<(), slotway::Error> {
     let (patterns, channels): (Vec<_>, Vec<_>) = args.partition(|name| name.contains('*'));
 
     let client = Client::connect(url).await?;
+    let only_greets = channels.is_empty() && patterns.is_empty();
     let mut subscription = client.subscribe("greetings").await?;
     if !channels.is_empty() {
         subscription.subscribe(channels).await?;
@@ -27,6 +29,9 @@ async fn main() -> Result<(), slotway::Error> {
             println!("{:?}: {:?}", message.channel, message.payload);
         } else {
             println!("something may be missing: {event:?}");
+        }
+        if only_greets {
+            break;
         }
     }
     Ok(())

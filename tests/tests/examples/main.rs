@@ -18,6 +18,7 @@ use slotway_cluster::{Spec, TestCluster, TestServer};
 const PRINTS: &[(&str, &str, &str)] = &[
     ("slotway", "get_set", "Some(\"hello\")\n"),
     ("slotway", "pipeline", "4 letters, 3 cities, None\n"),
+    ("slotway", "pubsub", "b\"greetings\": b\"hello\"\n"),
     ("slotway", "scan", "100 users\n"),
     ("slotway", "tower_layers", "Some(\"hello\")\n3 primaries answer\n"),
     ("slotway", "transaction", "[true, true, false], 2 sold\n"),
