@@ -57,8 +57,11 @@ impl Client {
                 state::check(&command, table)?;
                 follow(cluster, request(RetryClass::Read), Route::Any).await
             }
-            Plan::Split(split) => self.split(command, &split).await,
-            Plan::Broadcast { to, merge, class } => self.broadcast(command, to, merge, class).await,
+            // The state of what is rare must not make every call carry its size.
+            Plan::Split(split) => Box::pin(self.split(command, &split)).await,
+            Plan::Broadcast { to, merge, class } => {
+                Box::pin(self.broadcast(command, to, merge, class)).await
+            }
             Plan::Scan(cursor) => Box::pin(self.scan_page(command, cursor)).await,
             Plan::Pinned { why: Pin::Blocking, slot } => {
                 let request = request(RetryClass::Never).blocking(Block::of(&command));

@@ -122,6 +122,11 @@ impl Node {
         }
     }
 
+    /// Puts a unit in line, if there is a connection that takes it now.
+    pub(crate) fn send_at_once(&self, unit: Unit<'_>, deadline: Instant) -> Option<Call> {
+        self.shared.ready().as_ref()?.send(unit, Manner::Plain, deadline).ok()
+    }
+
     /// The connection that all calls share, made first if that is needed.
     pub(crate) async fn connection(
         self: &Arc<Self>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use slotway_protocol::{Command, CommandTable, Notice, RetryClass, Slot};
+use tokio::time::Instant;
 
 use super::Single;
 use crate::{
@@ -36,12 +37,13 @@ impl Client {
         let reads = group.iter().all(|single| single.class == RetryClass::Read);
         let read_from = if reads { self.terms.read_from } else { ReadFrom::Primary };
         let terms = Terms { read_from, ..self.terms };
+        let started = Instant::now();
         let mut journeys: Vec<Journey<'_>> = group
             .iter()
             .map(|single| {
                 let request =
                     Request::new(single.command.as_command().bytes(), single.class, terms);
-                Journey::new(&self.cluster, request, Route::Slot(slot))
+                Journey::new(&self.cluster, request, Route::Slot(slot), started)
             })
             .collect();
         let first = self.first_leg(slot, &group, &journeys).await;
