@@ -4,7 +4,7 @@ use std::fmt;
 
 use slotway_protocol::{CommandBuf, Value};
 
-use crate::{Client, Error, FromValue, ToArgs};
+use crate::{Client, Error, FromValue, ToArgs, reply::accepted};
 
 /// Enough for the arguments of most commands.
 const ROOM: usize = 96;
@@ -85,11 +85,7 @@ impl Client {
 
     /// The reply to a command, which is no error.
     pub(crate) async fn reply(&self, cmd: &Cmd) -> Result<Value, Error> {
-        let value = self.call(cmd.command()?).await?;
-        match value.as_error() {
-            Some(text) => Err(Error::from_server(text)),
-            None => Ok(value),
-        }
+        accepted(self.call(cmd.command()?).await?)
     }
 }
 

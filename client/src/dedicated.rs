@@ -10,7 +10,7 @@ use crate::{
     Client, Cmd, Error, FromValue, ToArg, cmd,
     connection::{Ended, Manner, NotTaken, Unit},
     node::{Lease, Node, NotSent},
-    reply::value_of,
+    reply::{accepted, value_of},
 };
 
 /// A connection to the node of one slot, for one caller alone: for what concerns the connection
@@ -94,11 +94,7 @@ impl Dedicated {
 
     /// Sends a command and returns the reply as a type of one's own.
     pub async fn run<T: FromValue>(&mut self, cmd: Cmd) -> Result<T, Error> {
-        let value = self.call(cmd.command()?).await?;
-        match value.as_error() {
-            Some(text) => Err(Error::from_server(text)),
-            None => T::from_value(value),
-        }
+        T::from_value(accepted(self.call(cmd.command()?).await?)?)
     }
 
     pub(crate) fn decode(&self, frame: &Bytes) -> Result<Value, Error> {

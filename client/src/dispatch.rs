@@ -55,7 +55,8 @@ impl Client {
             }
             Plan::Answer(_) => {
                 state::check(&command, table)?;
-                follow(cluster, request(RetryClass::Read), Route::Any).await
+                let class = self.class_of(&command);
+                follow(cluster, request(class), Route::Any).await
             }
             // The state of what is rare must not make every call carry its size.
             Plan::Split(split) => Box::pin(self.split(command, &split)).await,
@@ -72,6 +73,12 @@ impl Client {
                 Err(Error::Refused(String::from_utf8_lossy(&refusal.text(&command)).into_owned()))
             }
         }
+    }
+
+    /// Whether a command may be sent again, as far as its name and arguments tell.
+    pub(crate) fn class_of(&self, command: &Command<'_>) -> RetryClass {
+        let spec = self.commands.table.lookup(command);
+        spec.map_or(RetryClass::Never, |spec| spec.retry_class(command))
     }
 
     /// Sends the parts of a command to their slots at once, and merges the replies.

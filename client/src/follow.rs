@@ -63,13 +63,13 @@ pub(crate) async fn follow(
     let Some((call, node)) = send_at_once(cluster, &request, &route, started) else {
         return Box::pin(set_out(cluster, request, route, started)).await;
     };
-    let attempt = Attempt::of(call.await, node);
-    if let Attempt::Reply(frame, node) = &attempt
-        && Notice::of_reply(frame, node.addr()).is_none()
-    {
-        return Ok(frame.clone());
+    match call.await {
+        Ended::Reply(frame) if Notice::of_reply(&frame, node.addr()).is_none() => Ok(frame),
+        ended @ (Ended::Reply(_) | Ended::Lost(_) | Ended::Late(_)) => {
+            let mut journey = Journey::new(cluster, request, route, started);
+            Box::pin(async { journey.resume(Attempt::of(ended, node)).await }).await
+        }
     }
-    Box::pin(async { Journey::new(cluster, request, route, started).resume(attempt).await }).await
 }
 
 /// Puts a request in line at the owner of its slot, if that takes no waiting.

@@ -13,7 +13,7 @@ use crate::{
     connection::{Call, Ended, Manner},
     follow::FOREVER,
     node::{Lease, Node, NotSent},
-    reply::value_of,
+    reply::{accepted, value_of},
     state,
     stats::Counted,
 };
@@ -95,11 +95,7 @@ impl NodeClient {
 
     /// The reply to a command, which is no error.
     pub(crate) async fn reply(&self, cmd: &Cmd) -> Result<Value, Error> {
-        let value = self.call(cmd.command()?).await?;
-        match value.as_error() {
-            Some(text) => Err(Error::from_server(text)),
-            None => Ok(value),
-        }
+        accepted(self.call(cmd.command()?).await?)
     }
 
     async fn call_raw(&self, command: Command<'_>) -> Result<Bytes, Error> {

@@ -8,12 +8,17 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use slotway_protocol::{CommandBuf, Plan, RetryClass, Slot, Value};
 
-use crate::{Client, Cmd, Error, FromValue, reply::value_of};
+use crate::{
+    Client, Cmd, Error, FromValue,
+    reply::{accepted, value_of},
+    state,
+};
 
 /// Commands that are sent together and whose replies are handed over together.
 ///
 /// They may go to any slots. Those for one slot run in their order, whatever happens to the slot
-/// meanwhile; those for different slots run side by side. A command that itself goes to several
+/// meanwhile, and so do those without keys, such as PUBLISH; those for different slots run side by
+/// side. A command that itself goes to several
 /// slots or nodes, such as an MGET over both, waits for those before it, and those after it for it.
 /// It is no [`Transaction`](crate::Transaction): others' commands may run in between, and one that
 /// fails stops no other.
@@ -34,12 +39,15 @@ pub struct Pipeline {
     commands: Vec<Cmd>,
 }
 
-/// A command that goes to one slot.
+/// A command that goes to one node.
 struct Single<'a> {
     index: usize,
     command: &'a CommandBuf,
     class: RetryClass,
 }
+
+/// The commands of each slot in their order, and those without keys.
+type Groups<'a> = BTreeMap<Option<Slot>, Vec<Single<'a>>>;
 
 type Replies = Vec<Option<Result<Bytes, Error>>>;
 
@@ -79,13 +87,7 @@ impl Pipeline {
         client.run_all(&commands, &mut replies).await;
         client.forget_all_written(&commands);
         let missing = || Err(Error::Refused("the command was passed over".to_owned()));
-        let decode = |frame: Bytes| {
-            let value = value_of(&frame, &limits.reply)?;
-            match value.as_error() {
-                Some(text) => Err(Error::from_server(text)),
-                None => Ok(value),
-            }
-        };
+        let decode = |frame: Bytes| accepted(value_of(&frame, &limits.reply)?);
         replies.into_iter().map(|reply| reply.unwrap_or_else(missing).and_then(decode)).collect()
     }
 
@@ -103,7 +105,7 @@ pub(crate) fn too_many(count: usize, max: usize) -> Error {
 
 impl Client {
     async fn run_all(&self, commands: &[Cmd], replies: &mut Replies) {
-        let mut together: BTreeMap<Slot, Vec<Single<'_>>> = BTreeMap::new();
+        let mut together: Groups<'_> = BTreeMap::new();
         for (index, cmd) in commands.iter().enumerate() {
             let command = match cmd.command() {
                 Ok(command) => command,
@@ -115,18 +117,23 @@ impl Client {
             let parts = command.as_command();
             match Plan::of(&parts, &self.commands.table, &self.commands.rules) {
                 Plan::Single { slot, class } => {
-                    together.entry(slot).or_default().push(Single { index, command, class });
+                    together.entry(Some(slot)).or_default().push(Single { index, command, class });
+                }
+                Plan::AnyNode { .. } | Plan::Answer(_) => {
+                    match state::check(&parts, &self.commands.table) {
+                        Err(error) => replies[index] = Some(Err(error)),
+                        Ok(()) => {
+                            let class = self.class_of(&parts);
+                            let single = Single { index, command, class };
+                            together.entry(None).or_default().push(single);
+                        }
+                    }
                 }
                 Plan::Pinned { .. } => {
                     let text = "it may wait, and all behind it would too: send it by itself";
                     replies[index] = Some(Err(Error::Refused(text.to_owned())));
                 }
-                Plan::AnyNode { .. }
-                | Plan::Answer(_)
-                | Plan::Split(_)
-                | Plan::Broadcast { .. }
-                | Plan::Scan(_)
-                | Plan::Refused(_) => {
+                Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) | Plan::Refused(_) => {
                     self.run_groups(std::mem::take(&mut together), replies).await;
                     replies[index] = Some(self.call_raw(parts).await);
                 }
@@ -135,7 +142,7 @@ impl Client {
         self.run_groups(together, replies).await;
     }
 
-    async fn run_groups(&self, groups: BTreeMap<Slot, Vec<Single<'_>>>, replies: &mut Replies) {
+    async fn run_groups(&self, groups: Groups<'_>, replies: &mut Replies) {
         let groups = groups.into_iter().map(|(slot, group)| self.run_group(slot, group));
         for (index, reply) in join_all(groups).await.into_iter().flatten() {
             replies[index] = Some(reply);

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use slotway_protocol::{ReplyError, ReplyLimits, Value};
 
+use crate::Error;
+
 /// Replies up to this are copied out of the buffer that they were read into: a small one that is
 /// kept must not keep all that came with it.
 const COPIED_MAX: usize = 1 << 10;
@@ -27,6 +29,14 @@ pub(crate) fn value_of(frame: &Bytes, limits: &ReplyLimits) -> Result<Value, Rep
         | Value::Set(_)
         | Value::Push(_)
         | Value::Attributed { .. } => Value::decode(&Bytes::copy_from_slice(frame), limits),
+    }
+}
+
+/// The value, unless it is what a server says when it turns a command down.
+pub(crate) fn accepted(value: Value) -> Result<Value, Error> {
+    match value.as_error() {
+        Some(text) => Err(Error::from_server(text)),
+        None => Ok(value),
     }
 }
 

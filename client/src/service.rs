@@ -72,8 +72,7 @@ impl Service<Cmd> for &Client {
     }
 
     fn call(&mut self, cmd: Cmd) -> ResponseFuture {
-        let client = Client::clone(self);
-        ResponseFuture::new(async move { client.reply(&cmd).await })
+        Service::call(&mut Client::clone(self), cmd)
     }
 }
 

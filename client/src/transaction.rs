@@ -9,7 +9,7 @@ use crate::{
     connection::Unit,
     follow::{Route, follow},
     pipeline::too_many,
-    reply::value_of,
+    reply::{accepted, value_of},
     request::Request,
 };
 
@@ -153,9 +153,6 @@ impl Transaction {
         client.forget_all_written(&self.commands);
         let frame = frame?;
         let replies = value_of(&frame, &client.cluster.config.limits.reply)?;
-        match replies.as_error() {
-            Some(text) => Err(Error::from_server(text)),
-            None => T::from_value(replies),
-        }
+        T::from_value(accepted(replies)?)
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use slotway_protocol::{Block, CommandBuf, NodeAddr, Notice, Plan, Slot, Value};
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Client, Cmd, Dedicated, Error, FromValue, ToArgs, cmd};
+use crate::{Client, Cmd, Dedicated, Error, FromValue, ToArgs, cmd, reply::accepted};
 
 /// Keys that are being watched, on a connection of their own.
 ///
@@ -52,10 +52,7 @@ impl Client {
             let unit = command.as_command().bytes().into();
             let error = match connection.send(unit, Block::For(Duration::ZERO)).await {
                 Ok(frame) if Notice::of_reply(&frame, connection.node()).is_none() => {
-                    let reply = connection.decode(&frame)?;
-                    if let Some(text) = reply.as_error() {
-                        return Err(Error::from_server(text));
-                    }
+                    accepted(connection.decode(&frame)?)?;
                     return Ok(Watch { client: self.clone(), connection, slot });
                 }
                 Ok(frame) => server_error(&connection, &frame),
@@ -118,10 +115,7 @@ impl Watch {
         if Notice::of_reply(&frame, self.connection.node()).is_some() {
             return Err(Error::Aborted { node: self.connection.node().clone() });
         }
-        let replies = self.connection.decode(&frame)?;
-        if let Some(text) = replies.as_error() {
-            return Err(Error::from_server(text));
-        }
+        let replies = accepted(self.connection.decode(&frame)?)?;
         if replies == Value::Null { Ok(None) } else { T::from_value(replies).map(Some) }
     }
 }

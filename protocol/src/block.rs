@@ -38,6 +38,15 @@ impl Block {
     }
 }
 
+/// Whether this reply says that the node stopped waiting because it is no longer the one to wait at.
+/// It gave nothing away, so the command may be sent to whoever is.
+///
+/// The same code stands before other words too, as when somebody sent CLIENT UNBLOCK: those are for
+/// whoever waits.
+pub fn lost_its_place(reply: &[u8]) -> bool {
+    reply.starts_with(b"-UNBLOCKED force unblock from blocking operation, instance state changed")
+}
+
 fn millis(arg: Option<&[u8]>) -> Option<Duration> {
     parse_u64(arg?).map(Duration::from_millis)
 }
@@ -70,6 +79,20 @@ mod tests {
         check("WAIT 1 100", millis(100));
         check("BRPOP a 0", Block::Forever);
         check("BRPOP a 0.0", Block::Forever);
+    }
+
+    #[test]
+    fn only_a_node_that_changed_its_state_is_left() {
+        let changed = "-UNBLOCKED force unblock from blocking operation, instance state changed \
+                       (master -> replica?)\r\n";
+        assert!(lost_its_place(changed.as_bytes()));
+        for other in [
+            "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n",
+            "-UNBLOCKED the stream key no longer exists\r\n",
+            "*-1\r\n",
+        ] {
+            assert!(!lost_its_place(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

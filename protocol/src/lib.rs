@@ -33,7 +33,7 @@ mod value;
 
 pub use address_rules::{AddressRule, AddressRuleError, AddressRules};
 pub use backoff::Backoff;
-pub use block::Block;
+pub use block::{Block, lost_its_place};
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use command_table::{CommandTable, CommandTableError, UnknownCommand};
 pub use encode::{encode_command, encoded_len};

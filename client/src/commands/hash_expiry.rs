@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scripts::count;
-use crate::{Client, Error, Expiry, ExpiryCondition, FromValue, ToArg, ToArgs, Value, cmd};
+use crate::{Client, Cmd, Error, Expiry, ExpiryCondition, FromValue, ToArg, ToArgs, Value, cmd};
 
 /// How long a field has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +54,13 @@ impl FromValue for FieldChange {
     }
 }
 
+impl Cmd {
+    /// Names fields, after how many they are.
+    fn fields(self, fields: impl ToArgs) -> Self {
+        self.arg("FIELDS").arg(count(&fields)).arg(fields)
+    }
+}
+
 impl Client {
     /// Lets fields expire in so many milliseconds, each if the condition holds for it.
     ///
@@ -72,7 +79,7 @@ impl Client {
         fields: impl ToArgs,
     ) -> Result<Vec<FieldChange>, Error> {
         let command = cmd("HPEXPIRE").arg(key).arg(millis).arg(condition);
-        self.run(command.arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(command.fields(fields)).await
     }
 
     /// The same at a time, in milliseconds since 1970.
@@ -84,7 +91,7 @@ impl Client {
         fields: impl ToArgs,
     ) -> Result<Vec<FieldChange>, Error> {
         let command = cmd("HPEXPIREAT").arg(key).arg(millis).arg(condition);
-        self.run(command.arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(command.fields(fields)).await
     }
 
     /// How long each of these fields has.
@@ -93,7 +100,7 @@ impl Client {
         key: impl ToArg,
         fields: impl ToArgs,
     ) -> Result<Vec<FieldTtl>, Error> {
-        self.run(cmd("HPTTL").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(cmd("HPTTL").arg(key).fields(fields)).await
     }
 
     /// When each of these fields expires, since 1970.
@@ -102,7 +109,7 @@ impl Client {
         key: impl ToArg,
         fields: impl ToArgs,
     ) -> Result<Vec<FieldTtl>, Error> {
-        self.run(cmd("HPEXPIRETIME").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(cmd("HPEXPIRETIME").arg(key).fields(fields)).await
     }
 
     /// Lets fields stay for good.
@@ -111,7 +118,7 @@ impl Client {
         key: impl ToArg,
         fields: impl ToArgs,
     ) -> Result<Vec<FieldChange>, Error> {
-        self.run(cmd("HPERSIST").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(cmd("HPERSIST").arg(key).fields(fields)).await
     }
 
     /// The values of some fields, which from now on expire so: a `Vec` of `Option`.
@@ -122,7 +129,7 @@ impl Client {
         fields: impl ToArgs,
     ) -> Result<T, Error> {
         let command = cmd("HGETEX").arg(key).arg(expiry);
-        self.run(command.arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(command.fields(fields)).await
     }
 
     /// The values of some fields, which are deleted: a `Vec` of `Option`.
@@ -131,7 +138,7 @@ impl Client {
         key: impl ToArg,
         fields: impl ToArgs,
     ) -> Result<T, Error> {
-        self.run(cmd("HGETDEL").arg(key).arg("FIELDS").arg(count(&fields)).arg(fields)).await
+        self.run(cmd("HGETDEL").arg(key).fields(fields)).await
     }
 
     /// Sets fields, given as pairs, that expire so.

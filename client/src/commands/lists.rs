@@ -129,9 +129,7 @@ impl Client {
         pivot: impl ToArg,
         value: impl ToArg,
     ) -> Result<Option<u64>, Error> {
-        let count: i64 =
-            self.run(cmd("LINSERT").arg(key).arg("BEFORE").arg(pivot).arg(value)).await?;
-        Ok(u64::try_from(count).ok().filter(|count| *count > 0))
+        self.linsert(cmd("LINSERT").arg(key).arg("BEFORE").arg(pivot).arg(value)).await
     }
 
     /// The same behind it.
@@ -141,8 +139,11 @@ impl Client {
         pivot: impl ToArg,
         value: impl ToArg,
     ) -> Result<Option<u64>, Error> {
-        let count: i64 =
-            self.run(cmd("LINSERT").arg(key).arg("AFTER").arg(pivot).arg(value)).await?;
+        self.linsert(cmd("LINSERT").arg(key).arg("AFTER").arg(pivot).arg(value)).await
+    }
+
+    async fn linsert(&self, cmd: Cmd) -> Result<Option<u64>, Error> {
+        let count: i64 = self.run(cmd).await?;
         Ok(u64::try_from(count).ok().filter(|count| *count > 0))
     }
 

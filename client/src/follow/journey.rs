@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use slotway_protocol::{
     Block, Delivery, GiveUp, Learn, Mishap, NodeAddr, Notice, Now, Progress, Redirect, RetryClass,
-    Step, Target, Verdict,
+    Step, Target, Verdict, lost_its_place,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
@@ -84,6 +84,11 @@ impl<'a> Journey<'a> {
         }
     }
 
+    /// Who is to have it now.
+    pub(crate) fn owner(&self) -> Option<Arc<Node>> {
+        self.find(&Target::Owner).map(|(node, _)| node)
+    }
+
     /// The replica that is to answer, if one is.
     pub(crate) fn reader(&self) -> Option<Arc<Node>> {
         let Route::Slot(slot) = self.route else { return None };
@@ -140,8 +145,7 @@ impl<'a> Journey<'a> {
             self.redirect = redirect(self.cluster, &self.request, &self.route);
         }
         match ended {
-            // The node is no longer the one to wait at, and gave nothing away.
-            Ended::Reply(frame) if frame.starts_with(b"-UNBLOCKED") => {
+            Ended::Reply(frame) if lost_its_place(&frame) => {
                 self.cluster.refresh();
                 Attempt::Ended(Ended::Lost(Progress::NotSent), node)
             }
@@ -171,7 +175,7 @@ impl<'a> Journey<'a> {
     fn find(&self, target: &Target) -> Option<(Arc<Node>, Manner)> {
         let routes = self.cluster.routes();
         let (node, manner) = match target {
-            Target::Owner => (self.owner(&routes), Manner::Plain),
+            Target::Owner => (self.owner_in(&routes), Manner::Plain),
             Target::Node(addr) => (routes.node_at(addr), Manner::Plain),
             Target::Asking(addr) => (routes.node_at(addr), Manner::Asking),
             Target::Fresh(addr) => {
@@ -182,7 +186,7 @@ impl<'a> Journey<'a> {
         Some((node?.clone(), manner))
     }
 
-    fn owner<'r>(&'r self, routes: &'r Routes) -> Option<&'r Arc<Node>> {
+    fn owner_in<'r>(&'r self, routes: &'r Routes) -> Option<&'r Arc<Node>> {
         match &self.route {
             Route::Slot(slot) => routes.owner(*slot),
             Route::Node(node) => Some(node),
@@ -309,7 +313,7 @@ impl<'a> Journey<'a> {
         if within.is_zero() {
             return false;
         }
-        let owner = || self.owner(&self.cluster.routes()).map(|node| node.addr().clone());
+        let owner = || self.owner_in(&self.cluster.routes()).map(|node| node.addr().clone());
         let (Route::Slot(_), before) = (&self.route, owner()) else {
             sleep(within).await;
             return false;
