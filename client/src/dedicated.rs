@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use slotway_protocol::{Block, CommandBuf, Delivery, NodeAddr, Notice, Pin, Plan, Slot, Value};
+use slotway_protocol::{
+    Block, CommandBuf, Delivery, GiveUp, NodeAddr, Notice, Pin, Plan, Slot, Value,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -60,7 +62,12 @@ impl Client {
                         let leases_max = self.cluster.config.limits.leases_max;
                         return Err(Error::AllLeased { leases_max });
                     }
-                    Err(_) => self.late(node, Delivery::NotSent),
+                    Err(NotSent::Unreachable(source)) => Error::Unreachable {
+                        reason: GiveUp::Unreachable { waited: self.terms.deadline },
+                        node: node.addr().clone(),
+                        source,
+                    },
+                    Err(NotSent::Late | NotSent::Full(_)) => self.late(node, Delivery::NotSent),
                 },
                 None => Error::Refused(format!("slot {slot} has no owner")),
             };

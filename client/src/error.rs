@@ -1,6 +1,6 @@
 //! What can go wrong, sorted by what the caller can do about it.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 use slotway_protocol::{
     Delivery, GiveUp, HandshakeError, NodeAddr, NodeId, PipelineFull, ReplyError, TopologyError,
@@ -13,7 +13,7 @@ use crate::UrlError;
 ///
 /// An error that a server sent is here only for calls that asked for a type of their own. For
 /// [`Client::call`](crate::Client::call) it is a reply, [`Value::Error`](crate::Value::Error).
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The connection broke when the command had been sent and might not run twice.
@@ -189,6 +189,13 @@ pub enum ConnectError {
     /// What the node says of the cluster makes no sense.
     #[error("what the node says of the cluster cannot be used: {0}")]
     Topology(#[from] TopologyError),
+}
+
+/// The same text: a program whose `main` returns this error ends with it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

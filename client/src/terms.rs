@@ -21,6 +21,9 @@ pub(crate) struct Terms {
 /// A replica may not have heard of the last writes, also not of one's own: whoever reads from
 /// replicas may read what was true a moment ago. When the chosen one cannot be reached, or is not
 /// ready, the primary is asked at once; when it does not answer, after a quarter of the deadline.
+///
+/// While a slot is on its way to another shard by SETSLOT and MIGRATE, the replicas of the first one
+/// may say that a key is not there which has already moved: servers before Valkey 8 do not tell them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ReadFrom {

@@ -28,7 +28,10 @@ async fn all(server: TestServer) {
     own::a_watch_sees_what_others_change(&client).await;
     own::a_command_that_waits_holds_up_no_other(&client).await;
     own::a_dropped_wait_takes_nothing(&client).await;
+    own::a_wait_that_is_ended_is_over(&client).await;
     own::there_are_no_more_leases_than_may_be(&cluster).await;
+    own::no_more_connections_are_kept_than_may_be(&cluster).await;
+    together::there_are_no_more_commands_than_may_be(&cluster).await;
     own::wait_speaks_of_its_own_writes(&client).await;
     replicas::reads_go_to_replicas_and_writes_do_not(&cluster, &client).await;
     together::order_is_kept_while_slots_move(&cluster, &client).await;

@@ -93,6 +93,54 @@ async fn waiting_at(client: &Client, command: &str) -> usize {
     list.matches(&format!("cmd={command} ")).count()
 }
 
+/// Whoever ends a wait with an error is heard.
+pub(crate) async fn a_wait_that_is_ended_is_over(client: &Client) {
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.run::<Popped>(cmd("BLPOP").arg("dropped:{dropped}").arg(0)).await }
+    });
+    let mut own = client.dedicated("dropped").await.unwrap();
+    let ended = async {
+        loop {
+            let list: String = own.run(cmd("CLIENT").arg("LIST")).await.unwrap();
+            let blocked = list.lines().find(|line| line.contains("cmd=blpop "));
+            let id = blocked.and_then(|line| line.strip_prefix("id=")?.split(' ').next());
+            if let Some(id) = id {
+                let unblock = cmd("CLIENT").arg("UNBLOCK").arg(id).arg("ERROR");
+                if own.run::<bool>(unblock).await.unwrap() {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), ended).await.expect("it waits at the server");
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(&error, Error::Server { code, .. } if code == "UNBLOCKED"), "{error}");
+}
+
+pub(crate) async fn no_more_connections_are_kept_than_may_be(cluster: &TestCluster) {
+    let mut limits = Limits::default();
+    limits.idle_leases_max = 2;
+    let config = Config::from(cluster.node(0).addr()).with_name("kept").with_limits(limits);
+    let client = Client::connect(config).await.unwrap();
+    let waits = (0..10).map(|_| client.run::<Popped>(cmd("BLPOP").arg("kept").arg("0.3")));
+    for popped in futures_util::future::join_all(waits).await {
+        assert_eq!(popped.unwrap(), None);
+    }
+    let node = client.topology().owner(Slot::of(b"kept")).unwrap().addr().cloned();
+    let node = client.node(&node.unwrap()).unwrap();
+    let closed = async {
+        loop {
+            let list: String = node.run(cmd("CLIENT").arg("LIST")).await.unwrap();
+            let blocking = |line: &&str| line.contains("name=kept") && line.contains("cmd=blpop");
+            if list.lines().filter(blocking).count() <= 2 {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), closed).await.expect("the others are closed");
+}
+
 pub(crate) async fn there_are_no_more_leases_than_may_be(cluster: &TestCluster) {
     let mut limits = Limits::default();
     limits.leases_max = 2;

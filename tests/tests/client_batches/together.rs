@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use slotway::{Client, Delivery, Error, Slot, Value, cmd};
+use slotway::{Client, Config, Delivery, Error, Limits, Slot, Value, cmd};
 use slotway_cluster::TestCluster;
 
 pub(crate) async fn each_command_has_its_reply_in_its_place(client: &Client) {
@@ -34,7 +34,38 @@ pub(crate) async fn each_command_has_its_reply_in_its_place(client: &Client) {
     let typed = client.pipeline().then(cmd("INCR").arg("pipe:1")).then(cmd("GET").arg("none"));
     assert_eq!(typed.all::<(i64, Option<String>)>().await.unwrap(), (2, None));
     assert!(client.pipeline().run().await.is_empty());
+    let keyless = client
+        .pipeline()
+        .then(cmd("PING"))
+        .then(cmd("PUBLISH").arg("nobody").arg("hears"))
+        .then(cmd("SELECT").arg(0))
+        .then(cmd("ECHO").arg("echo"));
+    let replies = keyless.run().await;
+    assert_eq!(*replies[0].as_ref().unwrap(), Value::Simple("PONG".into()));
+    assert_eq!(*replies[1].as_ref().unwrap(), Value::Integer(0));
+    assert!(matches!(replies[2], Err(Error::Refused(_))), "{:?}", replies[2]);
+    assert_eq!(*replies[3].as_ref().unwrap(), bulk("echo".to_owned()));
     let _: () = client.run(cmd("FLUSHALL")).await.unwrap();
+}
+
+pub(crate) async fn there_are_no_more_commands_than_may_be(cluster: &TestCluster) {
+    let mut limits = Limits::default();
+    limits.batch_max = 2;
+    let config = Config::from(cluster.node(0).addr()).with_limits(limits);
+    let client = Client::connect(config).await.unwrap();
+    let incr = || cmd("INCR").arg("batch");
+    let pipeline = client.pipeline().then(incr()).then(incr()).then(incr());
+    let transaction = client.transaction().then(incr()).then(incr()).then(incr());
+    let errors = [
+        pipeline.all::<Vec<Value>>().await.unwrap_err(),
+        transaction.run::<Vec<Value>>().await.unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.delivery(), Delivery::NotSent);
+        assert!(error.to_string().contains("batch_max"), "{error}");
+    }
+    let two = client.pipeline().then(incr()).then(incr());
+    assert_eq!(two.all::<(u64, u64)>().await.unwrap(), (1, 2));
 }
 
 pub(crate) async fn a_transaction_runs_as_one(client: &Client) {
