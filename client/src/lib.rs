@@ -31,6 +31,7 @@ mod connection;
 mod credentials;
 mod dedicated;
 mod dispatch;
+pub mod engine;
 mod error;
 mod follow;
 mod from_value;

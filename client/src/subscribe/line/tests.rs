@@ -18,7 +18,7 @@ struct Stage {
 impl Stage {
     fn new(channels: &[String]) -> Self {
         let node = NodeAddr::new("a", 7000);
-        let cluster = Arc::new(Cluster::new(Arc::new(Config::new([node.clone()]))));
+        let cluster = Arc::new(Cluster::new(Arc::new(Config::new([node.clone()])), None));
         let inbox = Arc::new(Inbox::new(&cluster.config.limits));
         let bell = cluster.hub.line(|registry| {
             for channel in channels {
