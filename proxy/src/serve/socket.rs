@@ -1,7 +1,7 @@
 //! Sockets that listen.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     net::{SocketAddr, TcpListener, ToSocketAddrs as _},
     os::unix::{fs::FileTypeExt as _, net::UnixListener},
     path::{Path, PathBuf},
@@ -19,6 +19,19 @@ pub enum Socket {
     Tcp(TcpListener),
     /// On a path, whose file goes when this goes.
     Unix(UnixListener, SocketFile),
+}
+
+/// Where it really is, also if any free port was asked for.
+impl fmt::Display for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(f),
+                Err(_) => f.write_str("an address that is not known"),
+            },
+            Self::Unix(_, file) => file.path().display().fmt(f),
+        }
+    }
 }
 
 /// The file of a unix socket; it is removed when this goes.
