@@ -3,6 +3,7 @@
 //! [`ProxyConfig`] is everything that a proxy is told before it starts.
 
 mod config;
+pub mod own;
 
 pub use config::{
     Admin, KeysShown, ListenAddress, ListenMode, Listener, Log, LogFormat, LogLevel, ProxyConfig,
