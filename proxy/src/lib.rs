@@ -7,6 +7,7 @@ mod attendant;
 mod board;
 mod config;
 mod engines;
+pub mod own;
 mod proxy;
 mod reply;
 mod serve;
