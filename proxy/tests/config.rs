@@ -121,6 +121,22 @@ fn a_slip_on_the_command_line_is_told_with_what_was_meant() {
 }
 
 #[test]
+fn help_says_what_each_verb_is_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, says) in [
+        (&["--help"][..], "  proxy   Run one endpoint in front of a cluster\n"),
+        (&["config", "--help"], "  check   Say whether the proxy would start with it\n"),
+        (&["config", "--help"], "  print   Print every value that holds, and who said it\n"),
+        (&["proxy", "-h"], "--deadline <TIME> "),
+        (&["proxy", "--help"], "[`deadline` in [limits] of the file, $SLOTWAY_DEADLINE]"),
+        (&["proxy", "--help"], "slotway proxy --config slotway.toml "),
+    ] {
+        let ended = slotway(folder.path(), args, &[]);
+        assert!(ended.code == 0 && ended.stdout.contains(says), "{args:?}: {}", ended.stdout);
+    }
+}
+
+#[test]
 fn a_flag_goes_before_a_variable_and_that_before_the_file_and_the_default() {
     let folder = folder(
         "[cluster]\nseeds = [\"f:1\"]\n[limits]\ndeadline = \"1s\"\nclients_max = 1\nbatch_max = 1\n",
