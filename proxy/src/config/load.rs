@@ -193,24 +193,26 @@ mod tests {
     }
 
     /// A value of a key, and the flags without which it means nothing.
-    fn sample(id: Id) -> (&'static str, &'static [(&'static str, &'static str)]) {
-        const SAMPLES: [(Id, &str, &[(&str, &str)]); 13] = [
-            (Id::Seeds, "a:1", &[]),
-            (Id::User, "some", &[]),
-            (Id::Password, "hush", &[]),
-            (Id::PasswordFile, "/proc/self/comm", &[]),
-            (Id::CaFile, "/dev/null", &[("tls", "true")]),
-            (Id::CertFile, "/dev/null", &[("tls", "true"), ("key-file", "/dev/null")]),
-            (Id::KeyFile, "/dev/null", &[("tls", "true"), ("cert-file", "/dev/null")]),
-            (Id::ServerName, "nodes", &[("tls", "true")]),
-            (Id::Zone, "some", &[]),
-            (Id::ListenPassword, "hush", &[]),
-            (Id::ListenPasswordFile, "/proc/self/comm", &[]),
-            (Id::Allow, "get", &[]),
-            (Id::Deny, "get", &[]),
+    type Sample = (&'static str, &'static [(&'static str, &'static str)]);
+
+    fn sample(id: Id) -> Sample {
+        const SAMPLES: [(Id, Sample); 13] = [
+            (Id::Seeds, ("a:1", &[])),
+            (Id::User, ("some", &[])),
+            (Id::Password, ("hush", &[])),
+            (Id::PasswordFile, ("/proc/self/comm", &[])),
+            (Id::CaFile, ("/dev/null", &[("tls", "true")])),
+            (Id::CertFile, ("/dev/null", &[("tls", "true"), ("key-file", "/dev/null")])),
+            (Id::KeyFile, ("/dev/null", &[("tls", "true"), ("cert-file", "/dev/null")])),
+            (Id::ServerName, ("nodes", &[("tls", "true")])),
+            (Id::Zone, ("some", &[])),
+            (Id::ListenPassword, ("hush", &[])),
+            (Id::ListenPasswordFile, ("/proc/self/comm", &[])),
+            (Id::Allow, ("get", &[])),
+            (Id::Deny, ("get", &[])),
         ];
-        let found = SAMPLES.into_iter().find(|(known, ..)| *known == id);
-        found.map_or((id.key().default, &[]), |(_, text, with)| (text, with))
+        let found = SAMPLES.into_iter().find(|(known, _)| *known == id);
+        found.map_or((id.key().default, &[]), |(_, sample)| sample)
     }
 
     #[test]
