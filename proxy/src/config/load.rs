@@ -212,7 +212,7 @@ mod tests {
             (Id::Deny, ("get", &[])),
         ];
         let found = SAMPLES.into_iter().find(|(known, _)| *known == id);
-        found.map_or((id.key().default, &[]), |(_, sample)| sample)
+        found.map_or_else(|| (id.key().default, &[][..]), |(_, sample)| sample)
     }
 
     #[test]
