@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use slotway::{Client, Error, cmd};
-use slotway_protocol::{CommandBuf, CommandTable, LoginState, PlanRules, Secret, Value};
+use slotway_protocol::{CommandBuf, CommandTable, LoginState, PlanRules, Secret};
 
 use super::{Backend, Directory, EventLog, Pause};
 
