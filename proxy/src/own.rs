@@ -1,8 +1,12 @@
 //! What a client's connection answers by itself, in the words of the servers behind.
 //!
 //! [`answer`] decides at once, from arguments alone. What has to ask the cluster first comes out as
-//! an [`Errand`], which is run beside the session. Nothing here is on the way of commands that have
-//! keys.
+//! an [`Errand`], which [`Errands`] run beside the session. Nothing here is on the way of commands
+//! that have keys.
+//!
+//! A session asks, for each command: [`barred`], where it has to log in or listens; then its plan;
+//! then [`answer`], if the plan says that the connection has to, or [`proxy`], if it knows no such
+//! command; and last [`Identity::hearing`], whether the reply is sent at all.
 
 mod args;
 mod backend;
@@ -81,7 +85,9 @@ pub fn answer(
     now: Moment,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    me.card().came(full_name(command, world), now.run);
+    if let Ok(spec) = world.settings().table.lookup(command) {
+        me.card().came(spec.name(), now.run);
+    }
     match which {
         SessionCommand::Client => return client::client(command, me, world, now, out),
         SessionCommand::Command => return Outcome::Errand(Errand::Ask(command.to_buf())),
@@ -216,12 +222,4 @@ fn select(command: &Command<'_>, me: &mut Identity, world: &World, out: &mut Vec
         }
     };
     me.reply(out).error(error.as_bytes());
-}
-
-/// What the line of the session calls the command.
-fn full_name(command: &Command<'_>, world: &World) -> String {
-    world.settings().table.lookup(command).map_or_else(
-        |_| String::from_utf8_lossy(command.name()).to_lowercase(),
-        |spec| spec.name().to_owned(),
-    )
 }

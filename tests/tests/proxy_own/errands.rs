@@ -1,6 +1,6 @@
 //! What has to ask the cluster, beside a server that is none.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use slotway::{Client, Config, cmd};
 use slotway_cluster::{Spec, TestCluster, TestServer};
@@ -36,7 +36,7 @@ const SAME: &[&str] = &[
 /// Lines of `INFO` that only a server of its own has: the sockets that it listens on.
 const NOT_HERE: [&str; 1] = ["listener0"];
 
-async fn errand(ours: &mut Ours<'_>, world: &World, client: &Client, line: &str) -> Vec<u8> {
+async fn errand(ours: &mut Ours<'_>, world: &Arc<World>, client: &Client, line: &str) -> Vec<u8> {
     let me = ours.me.as_mut().unwrap();
     let words = words(line);
     let (out, outcome) = if line.starts_with("PROXY") {

@@ -75,7 +75,7 @@ impl Real {
 }
 
 /// What all sessions of ours share, in front of servers that say they are as this one.
-pub(crate) fn world(real: &mut Real, password: Option<&str>) -> World {
+pub(crate) fn world(real: &mut Real, password: Option<&str>) -> Arc<World> {
     let table = CommandTable::builtin();
     let rules = Arc::new(PlanRules::new(&table));
     let settings = Settings {
@@ -91,7 +91,7 @@ pub(crate) fn world(real: &mut Real, password: Option<&str>) -> World {
     };
     let info = real.value(&["INFO", "server"]);
     let backend = Backend::of_info(info.as_str().unwrap()).unwrap();
-    World::new(settings, backend.with_modules(real.value(&["MODULE", "LIST"])))
+    Arc::new(World::new(settings, backend.with_modules(real.value(&["MODULE", "LIST"]))))
 }
 
 /// A session of ours, without a socket.
