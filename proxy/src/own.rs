@@ -37,7 +37,7 @@ pub use identity::{Hearing, Identity};
 pub use log::{Entry, EventLog};
 pub use pause::{Pause, Paused};
 pub use proxy::{is_proxy, proxy};
-pub use tracking::Tracking;
+pub use tracking::{Changed, Interests, Invalidation, Tracking, Unseen, broken_redirect};
 pub use world::{Moment, Settings, TrackingSupport, World};
 pub use writer::ReplyWriter;
 
