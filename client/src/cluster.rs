@@ -17,8 +17,10 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Config, ReadFrom,
+    budget::Budget,
     cache::Cache,
     node::{Common, Node},
+    pace::Pace,
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
     stats::Counters,
@@ -47,6 +49,8 @@ pub(crate) struct Cluster {
     pub(crate) cache: Option<Arc<Cache>>,
     /// How many more connections may be leased.
     leases: Arc<Semaphore>,
+    budget: Arc<Budget>,
+    pace: Arc<Pace>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
     /// What is listened to.
@@ -65,6 +69,8 @@ impl Cluster {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         let cache = config.cache;
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
+        let budget = Budget::new(&config.limits);
+        let pace = Arc::new(Pace::new(&config.limits));
         let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
             places: Places::new(config.address_map.clone()),
@@ -77,6 +83,8 @@ impl Cluster {
             counters: Arc::default(),
             cache: cache.map(Cache::new).map(Arc::new),
             leases,
+            budget,
+            pace,
             rounds: watch::Sender::new(0),
             hub: Hub::default(),
         }
@@ -137,6 +145,8 @@ impl Cluster {
             leases: self.leases.clone(),
             counters: self.counters.clone(),
             cache: self.cache.clone(),
+            budget: self.budget.clone(),
+            pace: self.pace.clone(),
         };
         Arc::new(Node::new(addr.clone(), place, common))
     }

@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::{
     Config,
+    budget::Share,
     cache::Cache,
     connection::{Connection, Tracked},
     error::ConnectError,
@@ -40,6 +41,7 @@ pub(crate) async fn connect(
     config: &Config,
     access: Access,
     cache: Option<&Arc<Cache>>,
+    share: Share,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
     // What is waiting for the connection would otherwise wait for ever.
     let opened = caught(open(node, at, config, access)).await;
@@ -52,7 +54,7 @@ pub(crate) async fn connect(
         }
         Some(_) | None => None,
     };
-    Ok((Connection::start(stream, &config.limits, tracked), negotiated))
+    Ok((Connection::start(stream, &config.limits, tracked, share), negotiated))
 }
 
 /// Asks the server to tell when keys change that were read for the cache. False if it cannot.

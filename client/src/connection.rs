@@ -20,7 +20,7 @@ use std::{
 use calls::Calls;
 pub(crate) use calls::Ended;
 use parking_lot::Mutex;
-use slotway_protocol::{Abandoned, Delivery, Pipeline, PipelineFull, Progress, UnitId};
+use slotway_protocol::{Abandoned, Delivery, Pipeline, Progress, UnitId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::Instant,
@@ -28,6 +28,7 @@ use tokio::{
 
 use crate::{
     Limits,
+    budget::{Full, Share},
     cache::{Cache, ConnectionId},
 };
 
@@ -70,6 +71,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     pipeline: Pipeline<u32>,
+    share: Share,
     /// What is to be written next.
     unsent: Vec<u8>,
     calls: Calls,
@@ -93,6 +95,9 @@ enum Life {
 pub(crate) enum Manner {
     /// As the owner of a slot.
     Plain,
+    /// The same, to learn what the client needs to go on: it is let in even if the client as a whole
+    /// owes as much as it may.
+    Urgent,
     /// With ASKING before it, in one unit: as the one that a slot is on its way to.
     Asking,
     /// As a replica, over a connection that said READONLY. Never used for the owner: should it
@@ -129,18 +134,24 @@ pub(crate) struct Load {
 pub(crate) enum NotTaken {
     /// The connection is gone.
     Closed,
-    /// It owes as much as it may.
-    Full(PipelineFull),
+    /// It owes as much as it may, or all connections together do.
+    Full(Full),
 }
 
 impl Connection {
     /// Takes over a stream on which the handshake is done.
-    pub(crate) fn start<S>(stream: S, limits: &Limits, tracked: Option<Tracked>) -> Self
+    pub(crate) fn start<S>(
+        stream: S,
+        limits: &Limits,
+        tracked: Option<Tracked>,
+        share: Share,
+    ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let state = State {
             pipeline: Pipeline::new(limits.pipeline),
+            share,
             unsent: Vec::new(),
             calls: Calls::default(),
             driver: None,
@@ -162,7 +173,7 @@ impl Connection {
     ) -> Result<Call, NotTaken> {
         let Unit { bytes, replies } = unit.into();
         let (prefix, replies) = match manner {
-            Manner::Plain | Manner::Reading => (&[][..], replies),
+            Manner::Plain | Manner::Urgent | Manner::Reading => (&[][..], replies),
             Manner::Asking => (ASKING, replies.saturating_add(1)),
         };
         let len = prefix.len() + bytes.len();
@@ -170,7 +181,7 @@ impl Connection {
         if state.life != Life::Open {
             return Err(NotTaken::Closed);
         }
-        state.pipeline.admit(len).map_err(NotTaken::Full)?;
+        state.admit(len, manner)?;
         state.unsent.extend_from_slice(prefix);
         state.unsent.extend_from_slice(bytes);
         let place = state.calls.enter(deadline);
@@ -267,6 +278,19 @@ impl Drop for Call {
 }
 
 impl State {
+    /// Sees to it that neither this connection nor all of them owe more than they may.
+    #[inline]
+    fn admit(&mut self, len: usize, manner: Manner) -> Result<(), NotTaken> {
+        let Self { pipeline, share, .. } = self;
+        pipeline.admit(len).map_err(|full| NotTaken::Full(Full::Node(full)))?;
+        if manner == Manner::Urgent {
+            share.insist(pipeline.len(), pipeline.unsent(), len);
+            return Ok(());
+        }
+        let admitted = share.admit(pipeline.len(), pipeline.unsent(), len);
+        admitted.map_err(|full| NotTaken::Full(Full::Client(full)))
+    }
+
     /// Takes a unit back, or sees to it that its reply is dropped.
     fn abandon(&mut self, unit: UnitId) -> Delivery {
         match self.pipeline.abandon(unit) {
@@ -283,6 +307,7 @@ impl State {
         self.life = Life::Closed;
         self.unsent = Vec::new();
         let lost: Vec<(u32, Progress)> = self.pipeline.lost(partial_reply).collect();
+        self.share.settle(0, 0);
         let ends = lost.into_iter();
         ends.filter_map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
     }

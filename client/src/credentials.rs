@@ -165,7 +165,7 @@ async fn log_in_all(node: &Node, auth: &Secret, within: Duration) -> Result<(), 
 
 async fn log_in(connection: &Connection, auth: &Secret, within: Duration) -> Result<(), String> {
     let deadline = Instant::now() + within;
-    let ended = match connection.send(Unit::from(auth.expose()), Manner::Plain, deadline) {
+    let ended = match connection.send(Unit::from(auth.expose()), Manner::Urgent, deadline) {
         Ok(call) => call.await,
         // The next connection asks by itself.
         Err(NotTaken::Closed) => return Ok(()),

@@ -142,7 +142,7 @@ impl Dedicated {
         let aborted = || Error::Aborted { node: node.addr().clone() };
         let call = self.lease.send(unit, Manner::Plain, deadline).map_err(|error| match error {
             NotTaken::Closed => aborted(),
-            NotTaken::Full(source) => Error::Overloaded { node: node.addr().clone(), source },
+            NotTaken::Full(full) => full.error(node.addr(), &self.client.cluster.counters),
         })?;
         match call.await {
             Ended::Reply(frame) => {

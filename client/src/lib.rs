@@ -17,6 +17,7 @@
 
 mod address_map;
 mod args;
+mod budget;
 #[cfg(feature = "serde")]
 mod by_serde;
 mod cache;
@@ -37,6 +38,7 @@ mod from_value;
 mod limits;
 mod node;
 mod node_client;
+mod pace;
 mod pipeline;
 mod places;
 mod refresh;
@@ -60,6 +62,7 @@ mod watch;
 
 pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
+pub use budget::ClientFull;
 #[cfg(feature = "serde")]
 pub use by_serde::{Json, Serde};
 pub use cache::{CacheLimits, CacheStats};

@@ -13,12 +13,14 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
+    budget::{Budget, Full},
     cache::Cache,
     connect::{connect, open},
     connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     error::ConnectError,
+    pace::Pace,
     places::Place,
-    stats::{Counters, NodeStats},
+    stats::{Counted, Counters, NodeStats},
     stream::Stream,
 };
 
@@ -45,6 +47,9 @@ pub(crate) struct Common {
     pub(crate) leases: Arc<Semaphore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) budget: Arc<Budget>,
+    /// How fast all of them connect.
+    pub(crate) pace: Arc<Pace>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -54,8 +59,8 @@ pub(crate) enum NotSent {
     Unreachable(Arc<ConnectError>),
     /// It was not reached in time.
     Late,
-    /// It has as much to do as it may.
-    Full(slotway_protocol::PipelineFull),
+    /// It has as much to do as it may, or the client has.
+    Full(Full),
     /// As many connections are leased as may be.
     AllLeased,
 }
@@ -169,8 +174,17 @@ impl Node {
         }
     }
 
-    /// A connection of its own to this node.
+    /// A connection of its own to this node, when it is the turn of the one who asks.
     async fn connect_anew(
+        &self,
+        access: Access,
+        cache: Option<&Arc<Cache>>,
+    ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+        self.common.pace.turn(&self.common.counters).await;
+        self.counted(self.try_connect(access, cache).await)
+    }
+
+    async fn try_connect(
         &self,
         access: Access,
         cache: Option<&Arc<Cache>>,
@@ -178,7 +192,9 @@ impl Node {
         let Place { at, id } = self.place();
         let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
         let config = self.config();
-        let (connection, negotiated) = connect(&self.addr, &at, config, access, cache).await?;
+        let share = self.common.budget.share();
+        let (connection, negotiated) =
+            connect(&self.addr, &at, config, access, cache, share).await?;
         if let Some(expected) = id {
             let found = node_id(&connection, config).await?;
             if found != expected {
@@ -196,12 +212,20 @@ impl Node {
             self.connect_anew(Access::ReadWrite, None).await?;
         }
         let at = at.ok_or_else(|| ConnectError::NoSeedIs(id))?;
-        Ok(open(&self.addr, &at, self.config(), Access::ReadWrite).await?)
+        self.common.pace.turn(&self.common.counters).await;
+        let opened = open(&self.addr, &at, self.config(), Access::ReadWrite).await;
+        self.counted(opened.map_err(Arc::new))
+    }
+
+    fn counted<T>(&self, made: Result<T, Arc<ConnectError>>) -> Result<T, Arc<ConnectError>> {
+        let event = if made.is_ok() { Counted::Connected } else { Counted::ConnectFailed };
+        self.common.counters.count(event);
+        made
     }
 
     fn link(&self, manner: Manner) -> &Link {
         match manner {
-            Manner::Plain | Manner::Asking => &self.shared,
+            Manner::Plain | Manner::Urgent | Manner::Asking => &self.shared,
             Manner::Reading => &self.reading,
         }
     }
@@ -211,7 +235,7 @@ impl Node {
 async fn node_id(connection: &Connection, config: &Config) -> Result<NodeId, Arc<ConnectError>> {
     let deadline = Instant::now() + config.limits.connect_timeout;
     let command = CommandBuf::new(&["CLUSTER", "MYID"]).map_err(|_| ConnectError::Nameless)?;
-    let call = connection.send(command.as_command().bytes(), Manner::Plain, deadline);
+    let call = connection.send(command.as_command().bytes(), Manner::Urgent, deadline);
     let Ended::Reply(frame) = call.map_err(|_| ConnectError::Closed)?.await else {
         return Err(Arc::new(ConnectError::Closed));
     };

@@ -14,7 +14,7 @@ use super::{Attempt, FOREVER, Route};
 use crate::{
     Error, ReadFrom,
     cluster::{Cluster, Routes},
-    connection::{Ended, Manner},
+    connection::{Ended, Manner, NotTaken},
     error::ConnectError,
     node::{Node, NotSent},
     request::{Request, Via},
@@ -136,8 +136,13 @@ impl<'a> Journey<'a> {
             Err(reason) => return Attempt::NotSent(reason, node),
         };
         let sent = Instant::now();
-        let Ok(call) = lease.send(self.request.unit, manner, self.deadline()) else {
-            return Attempt::Ended(Ended::Lost(Progress::NotSent), node);
+        let call = match lease.send(self.request.unit, manner, self.deadline()) {
+            Ok(call) => call,
+            Err(NotTaken::Closed) => return Attempt::Ended(Ended::Lost(Progress::NotSent), node),
+            Err(NotTaken::Full(full)) => {
+                lease.give_back();
+                return Attempt::NotSent(NotSent::Full(full), node);
+            }
         };
         let ended = call.await;
         if sent.elapsed() >= HELD {
@@ -240,10 +245,7 @@ impl<'a> Journey<'a> {
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
-            NotSent::Full(source) => {
-                self.cluster.counters.count(Counted::Overloaded);
-                Err(Error::Overloaded { node: node.addr().clone(), source })
-            }
+            NotSent::Full(full) => Err(full.error(node.addr(), &self.cluster.counters)),
             NotSent::AllLeased => {
                 self.cluster.counters.count(Counted::Overloaded);
                 Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
