@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -19,6 +19,7 @@ use crate::{
     Config, ReadFrom,
     budget::Budget,
     cache::Cache,
+    engine::Sink,
     node::{Common, Node},
     pace::Pace,
     places::{Place, Places},
@@ -55,6 +56,9 @@ pub(crate) struct Cluster {
     rounds: watch::Sender<u64>,
     /// What is listened to.
     pub(crate) hub: Hub,
+    /// Changes with every way and every connection.
+    epoch: Arc<AtomicU64>,
+    sink: Option<Arc<dyn Sink>>,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -66,7 +70,7 @@ pub(crate) struct Routes {
 }
 
 impl Cluster {
-    pub(crate) fn new(config: Arc<Config>) -> Self {
+    pub(crate) fn new(config: Arc<Config>, sink: Option<Arc<dyn Sink>>) -> Self {
         let cache = config.cache;
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
         let budget = Budget::new(&config.limits);
@@ -87,12 +91,24 @@ impl Cluster {
             pace,
             rounds: watch::Sender::new(0),
             hub: Hub::default(),
+            epoch: Arc::default(),
+            sink,
         }
     }
 
     /// The routes as of now.
     pub(crate) fn routes(&self) -> Guard<Arc<Routes>> {
         self.routes.load()
+    }
+
+    /// A number that has changed when the way of any slot, or a connection, has.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    fn ways_changed(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Replaces the routes by those of a newer view.
@@ -118,6 +134,7 @@ impl Cluster {
         *known = kept;
         drop(known);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
+        self.ways_changed();
         self.check_cache();
         Ok(())
     }
@@ -147,6 +164,8 @@ impl Cluster {
             cache: self.cache.clone(),
             budget: self.budget.clone(),
             pace: self.pace.clone(),
+            epoch: self.epoch.clone(),
+            sink: self.sink.clone(),
         };
         Arc::new(Node::new(addr.clone(), place, common))
     }
@@ -165,6 +184,7 @@ impl Cluster {
                 Moved::Patched | Moved::Unchanged | Moved::UnknownNode => routes.clone(),
             });
         }
+        self.ways_changed();
         self.check_cache();
         self.refresh();
     }

@@ -26,6 +26,7 @@ use crate::{
     budget::Share,
     cache::Cache,
     connection::{Connection, Tracked},
+    engine::Outlet,
     error::ConnectError,
     stream::Stream,
     tcp::dial,
@@ -42,6 +43,7 @@ pub(crate) async fn connect(
     access: Access,
     cache: Option<&Arc<Cache>>,
     share: Share,
+    outlet: Option<Outlet>,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
     // What is waiting for the connection would otherwise wait for ever.
     let opened = caught(open(node, at, config, access)).await;
@@ -54,7 +56,7 @@ pub(crate) async fn connect(
         }
         Some(_) | None => None,
     };
-    Ok((Connection::start(stream, &config.limits, tracked, share), negotiated))
+    Ok((Connection::start(stream, &config.limits, tracked, share, outlet), negotiated))
 }
 
 /// Asks the server to tell when keys change that were read for the cache. False if it cannot.

@@ -13,12 +13,15 @@ mod tests;
 use std::{
     num::NonZeroU16,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
-use calls::Calls;
 pub(crate) use calls::Ended;
+use calls::{Calls, Told, Waiter};
 use parking_lot::Mutex;
 use slotway_protocol::{Abandoned, Delivery, Pipeline, Progress, UnitId};
 use tokio::{
@@ -30,6 +33,7 @@ use crate::{
     Limits,
     budget::{Full, Share},
     cache::{Cache, ConnectionId},
+    engine::{Outlet, Ticket},
 };
 
 const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
@@ -40,7 +44,11 @@ const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     tracked: Option<ConnectionId>,
+    serial: u64,
 }
+
+/// Tells connections apart, whatever became of those before.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// The cache that wants to hear what changes, and the connection's name there. Dropped, it says
 /// that nothing will be heard any more.
@@ -145,6 +153,7 @@ impl Connection {
         limits: &Limits,
         tracked: Option<Tracked>,
         share: Share,
+        outlet: Option<Outlet>,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -159,8 +168,32 @@ impl Connection {
         };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let id = tracked.as_ref().map(|tracked| tracked.id);
-        tokio::spawn(driver::Driver::new(shared.clone(), stream, limits, tracked).run());
-        Self { shared, tracked: id }
+        let driver = driver::Driver::new(shared.clone(), stream, limits, tracked, outlet);
+        tokio::spawn(driver.run());
+        Self { shared, tracked: id, serial: SERIAL.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Puts a command in line whose reply goes to the sink.
+    #[inline]
+    pub(crate) fn forward(
+        &self,
+        bytes: &[u8],
+        ticket: Ticket,
+        deadline: Instant,
+    ) -> Result<(), NotTaken> {
+        let mut state = self.shared.state.lock();
+        state.put([&[], bytes], NonZeroU16::MIN, Waiter::Sink(ticket), Manner::Plain, deadline)?;
+        let driver = state.driver.take();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Ok(())
+    }
+
+    /// What tells it from every other connection.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Puts a unit in line. It is on its way when this returns; its last reply is awaited with what
@@ -176,17 +209,9 @@ impl Connection {
             Manner::Plain | Manner::Urgent | Manner::Reading => (&[][..], replies),
             Manner::Asking => (ASKING, replies.saturating_add(1)),
         };
-        let len = prefix.len() + bytes.len();
         let mut state = self.shared.state.lock();
-        if state.life != Life::Open {
-            return Err(NotTaken::Closed);
-        }
-        state.admit(len, manner)?;
-        state.unsent.extend_from_slice(prefix);
-        state.unsent.extend_from_slice(bytes);
-        let place = state.calls.enter(deadline);
-        let unit = state.pipeline.push(place, len, replies);
-        state.calls.name(place, unit);
+        let (place, unit) =
+            state.put([prefix, bytes], replies, Waiter::Task(None), manner, deadline)?;
         let driver = state.driver.take();
         drop(state);
         if let Some(driver) = driver {
@@ -291,6 +316,28 @@ impl State {
         admitted.map_err(|full| NotTaken::Full(Full::Client(full)))
     }
 
+    #[inline]
+    fn put(
+        &mut self,
+        [prefix, bytes]: [&[u8]; 2],
+        replies: NonZeroU16,
+        waiter: Waiter,
+        manner: Manner,
+        deadline: Instant,
+    ) -> Result<(u32, UnitId), NotTaken> {
+        if self.life != Life::Open {
+            return Err(NotTaken::Closed);
+        }
+        let len = prefix.len() + bytes.len();
+        self.admit(len, manner)?;
+        self.unsent.extend_from_slice(prefix);
+        self.unsent.extend_from_slice(bytes);
+        let place = self.calls.enter(waiter, deadline);
+        let unit = self.pipeline.push(place, len, replies);
+        self.calls.name(place, unit);
+        Ok((place, unit))
+    }
+
     /// Takes a unit back, or sees to it that its reply is dropped.
     fn abandon(&mut self, unit: UnitId) -> Delivery {
         match self.pipeline.abandon(unit) {
@@ -303,12 +350,12 @@ impl State {
     }
 
     /// Ends all calls: the connection is gone.
-    fn close(&mut self, partial_reply: bool) -> Vec<Waker> {
+    fn close(&mut self, partial_reply: bool) -> Vec<Told> {
         self.life = Life::Closed;
         self.unsent = Vec::new();
         let lost: Vec<(u32, Progress)> = self.pipeline.lost(partial_reply).collect();
         self.share.settle(0, 0);
         let ends = lost.into_iter();
-        ends.filter_map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
+        ends.map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
     }
 }

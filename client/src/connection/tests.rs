@@ -18,7 +18,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 fn start(limits: &Limits) -> (Connection, DuplexStream) {
     let (ours, node) = duplex(64 << 10);
-    (Connection::start(ours, limits, None, Budget::new(limits).share()), node)
+    (Connection::start(ours, limits, None, Budget::new(limits).share(), None), node)
 }
 
 fn soon() -> Instant {
@@ -169,7 +169,7 @@ async fn all_connections_together_owe_no_more_than_the_client_may() {
     let budget = Budget::new(&limits);
     let [(one, mut node), (other, _other_node)] = [0; 2].map(|_| {
         let (ours, node) = duplex(64 << 10);
-        (Connection::start(ours, &limits, None, budget.share()), node)
+        (Connection::start(ours, &limits, None, budget.share(), None), node)
     });
     let calls =
         [&one, &other].map(|connection| connection.send(PING, Manner::Plain, soon()).unwrap());

@@ -138,6 +138,7 @@ async fn dial_link(node: Arc<Node>, manner: Manner) {
             Ok((connection, negotiated)) => {
                 info!(node = %node.addr, version = negotiated.version, "connected");
                 link.replace(Some(Arc::new(connection)));
+                node.lines_changed();
                 Dial::Idle
             }
             Err(error) => {
