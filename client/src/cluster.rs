@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     pace: Arc<Pace>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// Changes with these rounds, and with each view that is taken.
+    views: watch::Sender<u64>,
     /// What is listened to.
     pub(crate) hub: Hub,
     /// Changes with every way and every connection.
@@ -90,6 +92,7 @@ impl Cluster {
             budget,
             pace,
             rounds: watch::Sender::new(0),
+            views: watch::Sender::new(0),
             hub: Hub::default(),
             epoch: Arc::default(),
             sink,
@@ -135,6 +138,7 @@ impl Cluster {
         drop(known);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
         self.ways_changed();
+        self.views.send_modify(|views| *views += 1);
         self.check_cache();
         Ok(())
     }
@@ -242,6 +246,12 @@ impl Cluster {
     /// Says that a view was asked for, whatever came of it.
     pub(crate) fn end_round(&self) {
         self.rounds.send_modify(|rounds| *rounds += 1);
+        self.views.send_modify(|views| *views += 1);
+    }
+
+    /// Told of each view that is taken from now on, and of each round of asking that ends without.
+    pub(crate) fn views(&self) -> watch::Receiver<u64> {
+        self.views.subscribe()
     }
 
     /// Told of each round of asking that ends from now on.

@@ -49,6 +49,9 @@ mod scan;
 mod script;
 #[cfg(feature = "tower")]
 mod service;
+mod silence;
+#[cfg(test)]
+mod stage;
 mod state;
 mod stats;
 mod stream;

@@ -252,6 +252,18 @@ impl Node {
         made
     }
 
+    /// Lets calls go over this connection from now on.
+    #[cfg(test)]
+    pub(crate) fn attach(&self, connection: Connection) {
+        self.shared.replace(Some(Arc::new(connection)));
+    }
+
+    /// What its connections hold of the client's budget.
+    #[cfg(test)]
+    pub(crate) fn share(&self) -> crate::budget::Share {
+        self.common.budget.share()
+    }
+
     fn link(&self, manner: Manner) -> &Link {
         match manner {
             Manner::Plain | Manner::Urgent | Manner::Asking => &self.shared,

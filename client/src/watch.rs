@@ -47,7 +47,7 @@ impl Client {
         let slot = self.watched_slot(command)?;
         let deadline = Instant::now() + self.terms.deadline;
         loop {
-            let mut rounds = self.cluster.rounds();
+            let mut views = self.cluster.views();
             let connection = self.lease_owner(slot, deadline).await?;
             let unit = command.as_command().bytes().into();
             let error = match connection.send(unit, Block::For(Duration::ZERO)).await {
@@ -60,7 +60,7 @@ impl Client {
                 Err(error) => error,
             };
             self.cluster.refresh_for(None);
-            if timeout_at(deadline, rounds.changed()).await.is_err() {
+            if timeout_at(deadline, views.changed()).await.is_err() {
                 return Err(error);
             }
         }

@@ -296,10 +296,14 @@ impl<'a> Journey<'a> {
                 }
                 Step::WaitForTopology { after, within, witness } => {
                     if !self.owner_changes(after, witness.as_ref()).await {
-                        let mut rounds = self.cluster.rounds();
+                        let mut views = match &witness {
+                            // What it says comes with a round, if it comes.
+                            Some(_) => self.cluster.rounds(),
+                            None => self.cluster.views(),
+                        };
                         self.cluster.refresh_for(witness);
                         // Either a view came, or the time is up: the decision is the same.
-                        let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                        let _ = timeout(within.saturating_sub(after), views.changed()).await;
                     }
                     let routes = self.cluster.routes();
                     let now = self.now(&routes);
@@ -320,11 +324,11 @@ impl<'a> Journey<'a> {
             sleep(within).await;
             return false;
         };
-        let mut rounds = self.cluster.rounds();
+        let mut views = self.cluster.views();
         let changes = async {
             while owner() == before {
                 self.cluster.refresh_for(witness.cloned());
-                let _ = rounds.changed().await;
+                let _ = views.changed().await;
             }
         };
         timeout(within, changes).await.is_ok()

@@ -78,7 +78,7 @@ impl Link {
         Load { commands: load.commands + self.earlier.load(Ordering::Relaxed), ..load }
     }
 
-    fn replace(&self, connection: Option<Arc<Connection>>) {
+    pub(super) fn replace(&self, connection: Option<Arc<Connection>>) {
         if let Some(old) = self.ready.swap(connection) {
             self.earlier.fetch_add(old.load().commands, Ordering::Relaxed);
         }
