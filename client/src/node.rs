@@ -8,6 +8,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use lease::Idle;
 pub(crate) use lease::Lease;
 use link::Link;
 use parking_lot::Mutex;
@@ -40,7 +41,7 @@ pub(crate) struct Node {
     /// The one that reads go over while the node is a replica.
     reading: Link,
     /// Connections that were leased and are in order.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Idle>>,
 }
 
 /// What the nodes of a client share.
