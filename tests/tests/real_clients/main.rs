@@ -10,6 +10,7 @@ mod commands;
 mod compare;
 mod differences;
 mod endpoint;
+mod fred;
 mod redis_rs;
 mod transcript;
 
@@ -29,6 +30,7 @@ macro_rules! tests {
 }
 
 tests! {
+    FRED: fred_on_valkey_9_1 on Valkey91;
     IOREDIS: ioredis_on_valkey_9_1 on Valkey91;
     NODE_REDIS: node_redis_on_valkey_9_1 on Valkey91;
     REDIS_PY:
