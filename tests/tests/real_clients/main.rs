@@ -45,7 +45,7 @@ tests! {
 /// all of which are there.
 async fn check(client: &Client, server: TestServer) {
     let plain = Endpoint::plain(server).await;
-    let slotway = Endpoint::second(server).await;
+    let slotway = Endpoint::slotway(server).await;
     let mut found = Vec::new();
     for &protocol in client.protocols {
         let expected = client.run(&plain, protocol).await;
