@@ -1,0 +1,9 @@
+//! One endpoint in front of a Redis or Valkey cluster that behaves like one good server.
+
+pub mod banner;
+pub mod log;
+pub mod metrics;
+pub mod notify;
+pub mod overview;
+pub mod placement;
+pub mod shutdown;
