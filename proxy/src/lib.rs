@@ -1,5 +1,6 @@
 //! One endpoint in front of a Redis or Valkey cluster that behaves like one good server.
 
+pub mod admin;
 pub mod banner;
 pub mod log;
 pub mod metrics;

@@ -1,4 +1,5 @@
 //! What several end-to-end tests need.
 
 pub mod command;
+pub mod exposition;
 pub mod raw;
