@@ -14,7 +14,7 @@ mod worker;
 pub use cells::{Buckets, Distribution, Sizes, Tally};
 pub use labels::{Closed, Group, Limit, Outcome};
 pub use scrape::Scrape;
-pub use text::{Exposition, Format};
+pub use text::{CONTENT_TYPE, Exposition};
 pub use worker::{ListenerMetrics, WorkerMetrics};
 
 /// A metric: what stands before its samples in the text.

@@ -63,7 +63,7 @@ pub fn parse(text: &str) -> Result<Families, String> {
                 return Err(wrong("a wrong type"));
             }
             kind.clone_into(&mut family.kind);
-        } else if line != "# EOF" {
+        } else {
             let sample = sample(line).ok_or_else(|| wrong("no sample"))?;
             let family = families.get_mut(&current).ok_or_else(|| wrong("a sample of nothing"))?;
             if !belongs(&sample, &current, &family.kind) {
@@ -97,7 +97,7 @@ fn check(name: &str, family: &Family) -> Result<(), String> {
         return wrong("no samples, no type or no help");
     }
     let counts = family.kind != "gauge";
-    if counts && family.samples.iter().any(|sample| !(sample.value >= 0.0)) {
+    if counts && family.samples.iter().any(|sample| sample.value.is_nan() || sample.value < 0.0) {
         return wrong("a count that is none");
     }
     if family.kind != "histogram" {

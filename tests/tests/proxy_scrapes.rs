@@ -6,7 +6,7 @@ use std::{alloc::System, sync::Arc, time::Duration, time::SystemTime};
 
 use slotway_protocol::CommandTable;
 use slotway_proxy::{
-    metrics::{Format, Outcome, Scrape, WorkerMetrics},
+    metrics::{Outcome, Scrape, WorkerMetrics},
     overview::Overview,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -42,7 +42,7 @@ fn a_thousand_scrapes_leave_no_memory_behind() {
             log_dropped: 0,
             started: SystemTime::now(),
         };
-        scrape.text(Format::Prometheus, Instant::now()).len()
+        scrape.text(Instant::now()).len()
     };
     count();
     let length = scrape();

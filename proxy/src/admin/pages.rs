@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{RawQuery, Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderName, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -25,7 +25,7 @@ use super::{
     view::{AdminView, Phase},
 };
 use crate::{
-    metrics::{Format, Scrape, WorkerMetrics},
+    metrics::{self, Scrape, WorkerMetrics},
     overview::Overview,
 };
 
@@ -69,7 +69,7 @@ pub(super) fn router(view: Arc<dyn AdminView>, addr: SocketAddr, looks_max: usiz
         .route("/", get(async || text(StatusCode::OK, "text/plain; charset=utf-8", INDEX.into())))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(numbers))
         .route("/api/v1/topology", get(topology))
         .route("/api/v1/nodes", get(nodes))
         .route("/api/v1/clients", get(clients))
@@ -118,11 +118,9 @@ async fn readyz(State(shared): State<Shared>) -> Response {
         .await
 }
 
-async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let format = Format::accepted(accept.unwrap_or_default());
+async fn numbers(State(shared): State<Shared>) -> Response {
     shared
-        .look(move |view| {
+        .look(|view| {
             let scrape = Scrape {
                 workers: &view.workers(),
                 listeners: &view.listeners(),
@@ -130,8 +128,8 @@ async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
                 log_dropped: view.log_dropped(),
                 started: view.started(),
             };
-            let written = scrape.text(format, Instant::now());
-            text(StatusCode::OK, format.content_type(), written)
+            let written = scrape.text(Instant::now());
+            text(StatusCode::OK, metrics::CONTENT_TYPE, written)
         })
         .await
 }

@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use tokio::time::Instant;
 
-use super::{
-    Distribution, Exposition, Format, ListenerMetrics, Metric, WorkerMetrics, process, upstream,
-};
+use super::{Distribution, Exposition, ListenerMetrics, Metric, WorkerMetrics, process, upstream};
 use crate::overview::Overview;
 
 /// Where the numbers of one scrape come from.
@@ -26,8 +24,8 @@ pub struct Scrape<'a> {
 
 impl Scrape<'_> {
     /// The numbers as text.
-    pub fn text(&self, format: Format, now: Instant) -> String {
-        let mut text = Exposition::new(format);
+    pub fn text(&self, now: Instant) -> String {
+        let mut text = Exposition::default();
         process::write(&mut text, self.started);
         self.workers(&mut text, now);
         self.clients(&mut text);

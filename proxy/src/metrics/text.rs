@@ -2,49 +2,21 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Distribution, Kind, Metric};
+use super::{Distribution, Metric};
 
-/// Which text.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Format {
-    /// Prometheus's own, version 0.0.4.
-    Prometheus,
-    /// OpenMetrics, version 1.0.0.
-    OpenMetrics,
-}
+/// The `Content-Type` of the text: Prometheus's own format.
+///
+/// OpenMetrics is not told, though some ask for it: there a gauge and a counter may not be called
+/// `slotway_client_connections` and `slotway_client_connections_total`.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics with their values, as text.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Exposition {
-    format: Format,
     text: String,
 }
 
-impl Format {
-    /// The one that an `Accept` header asks for: OpenMetrics if it is named there at all.
-    pub fn accepted(header: &str) -> Self {
-        if header.contains("application/openmetrics-text") {
-            Self::OpenMetrics
-        } else {
-            Self::Prometheus
-        }
-    }
-
-    /// The value of the `Content-Type` header.
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
-            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        }
-    }
-}
-
 impl Exposition {
-    /// Nothing yet.
-    pub fn new(format: Format) -> Self {
-        Self { format, text: String::new() }
-    }
-
     /// A metric without labels.
     pub fn number(&mut self, metric: &Metric, value: f64) {
         self.numbers(metric, [([], value)]);
@@ -81,21 +53,13 @@ impl Exposition {
     }
 
     /// The whole text.
-    pub fn finish(mut self) -> String {
-        match self.format {
-            Format::Prometheus => {}
-            Format::OpenMetrics => self.text.push_str("# EOF\n"),
-        }
+    pub fn finish(self) -> String {
         self.text
     }
 
     fn head(&mut self, metric: &Metric) {
-        // OpenMetrics calls a counter by what stands before its `_total`.
-        let name = match (self.format, metric.kind) {
-            (Format::OpenMetrics, Kind::Counter) => metric.name.trim_end_matches("_total"),
-            (Format::OpenMetrics | Format::Prometheus, _) => metric.name,
-        };
-        let (help, kind) = (metric.help, metric.kind.name());
+        let Metric { name, help, .. } = metric;
+        let kind = metric.kind.name();
         self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
     }
 
@@ -162,8 +126,8 @@ mod tests {
     use super::{super::*, *};
 
     #[track_caller]
-    fn check(format: Format, fill: impl Fn(&mut Exposition), expected: &str) {
-        let mut text = Exposition::new(format);
+    fn check(fill: impl Fn(&mut Exposition), expected: &str) {
+        let mut text = Exposition::default();
         fill(&mut text);
         assert_eq!(text.finish(), expected);
     }
@@ -172,7 +136,6 @@ mod tests {
     fn a_sample_has_its_labels_quoted() {
         let rows = [(["a\\b\"c\nd", "quit"], 3.0)];
         check(
-            Format::Prometheus,
             |text| text.numbers(&CLIENT_CLOSED, rows),
             "# HELP slotway_client_disconnects_total Clients that are no longer connected, or were turned \
              away, by reason.\n# TYPE slotway_client_disconnects_total counter\n\
@@ -181,21 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_in_openmetrics_is_called_without_its_end() {
-        check(
-            Format::OpenMetrics,
-            |text| text.number(&CLIENT_SENT, 1e18),
-            "# HELP slotway_client_transmit_bytes Bytes written to clients.\n\
-             # TYPE slotway_client_transmit_bytes counter\n\
-             slotway_client_transmit_bytes_total 1000000000000000000\n# EOF\n",
-        );
-    }
-
-    #[test]
     fn buckets_are_cumulative() {
         let sizes = Sizes::default();
         [1, 3, 1000].into_iter().for_each(|many| sizes.were(many));
-        let mut text = Exposition::new(Format::Prometheus);
+        let mut text = Exposition::default();
         text.distributions(&COMMAND_FANOUT, [([], sizes.read())]);
         let text = text.finish();
         for line in [
@@ -213,13 +165,6 @@ mod tests {
     #[test]
     fn a_metric_without_a_sample_is_not_there() {
         let none: [([&str; 2], f64); 0] = [];
-        check(Format::Prometheus, |text| text.numbers(&CLIENT_CLOSED, none), "");
-    }
-
-    #[test]
-    fn prometheus_gets_the_text_it_asks_for() {
-        assert_eq!(Format::accepted("*/*"), Format::Prometheus);
-        let asked = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.3";
-        assert_eq!(Format::accepted(asked), Format::OpenMetrics);
+        check(|text| text.numbers(&CLIENT_CLOSED, none), "");
     }
 }
