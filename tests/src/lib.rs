@@ -2,4 +2,6 @@
 
 pub mod command;
 pub mod exposition;
+pub mod proxy;
 pub mod raw;
+pub mod wire;

@@ -34,24 +34,26 @@ fn nodes(text: &mut Exposition, nodes: &[NodeOverview]) {
     text.numbers(&super::UPSTREAM_UNSENT, each(|node| node.unsent_bytes));
 }
 
-/// Under which metric the client's word for an event is told, with which label.
-///
-/// Words that a later version of the client may add are told, too.
+/// Under which metric an event of the client is told, with which label.
+const PLACES: [(Counted, &Metric, Option<&str>); 11] = [
+    (Counted::Moved, &super::REDIRECTS, Some("moved")),
+    (Counted::Asked, &super::REDIRECTS, Some("ask")),
+    (Counted::Deferred, &super::REDIRECTS, Some("deferred")),
+    (Counted::SentAgain, &super::RETRIES, Some("connection_lost")),
+    (Counted::ReplicaFailed, &super::RETRIES, Some("replica_failed")),
+    (Counted::Refresh, &super::REFRESHES, None),
+    (Counted::Connected, &super::UPSTREAM_CONNECTS, None),
+    (Counted::ConnectFailed, &super::UPSTREAM_ERRORS, Some("connect_failed")),
+    (Counted::Late, &super::UPSTREAM_ERRORS, Some("late")),
+    (Counted::Overloaded, &super::UPSTREAM_ERRORS, Some("overloaded")),
+    (Counted::Unknown, &super::UPSTREAM_ERRORS, Some("unknown_outcome")),
+];
+
+/// The same of any event, also of one that the client did not count when this was written.
 fn place(event: Counted) -> (&'static Metric, Option<&'static str>) {
-    match event {
-        Counted::Moved | Counted::Asked | Counted::Deferred => {
-            let kind = if event == Counted::Asked { "ask" } else { event.name() };
-            (&super::REDIRECTS, Some(kind))
-        }
-        Counted::SentAgain => (&super::RETRIES, Some("connection_lost")),
-        Counted::ReplicaFailed => (&super::RETRIES, Some("replica_failed")),
-        Counted::Refresh => (&super::REFRESHES, None),
-        Counted::Connected => (&super::UPSTREAM_CONNECTS, None),
-        Counted::ConnectFailed | Counted::Late | Counted::Overloaded | Counted::Unknown => {
-            (&super::UPSTREAM_ERRORS, Some(event.name()))
-        }
-        other => (&super::UPSTREAM_EVENTS, Some(other.name())),
-    }
+    let known = PLACES.iter().find(|(known, _, _)| *known == event);
+    let known = known.map(|(_, metric, label)| (*metric, *label));
+    known.unwrap_or((&super::UPSTREAM_EVENTS, Some(event.name())))
 }
 
 fn events(text: &mut Exposition, overview: &Overview) {
