@@ -53,7 +53,7 @@ const PLACES: [(Counted, &Metric, Option<&str>); 11] = [
 fn place(event: Counted) -> (&'static Metric, Option<&'static str>) {
     let known = PLACES.iter().find(|(known, _, _)| *known == event);
     let known = known.map(|(_, metric, label)| (*metric, *label));
-    known.unwrap_or((&super::UPSTREAM_EVENTS, Some(event.name())))
+    known.unwrap_or_else(|| (&super::UPSTREAM_EVENTS, Some(event.name())))
 }
 
 fn events(text: &mut Exposition, overview: &Overview) {
