@@ -7,6 +7,7 @@ mod api;
 mod pages;
 mod redact;
 mod server;
+mod sessions;
 mod view;
 
 use std::{
@@ -20,8 +21,8 @@ use std::{
 use tokio::{runtime, sync::oneshot};
 
 pub use pages::{HEALTHY_SILENCE_MAX, SESSIONS_SHOWN_MAX};
-pub use redact::redacted;
-pub use view::{AdminView, Phase, SessionState, SessionView, Sessions};
+pub use sessions::{SessionState, SessionView, Sessions};
+pub use view::{AdminView, Facts, Phase};
 
 /// The running admin port. It is closed when this is dropped.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ const LAST_LOOK_MAX: Duration = Duration::from_millis(200);
 
 impl Admin {
     /// Answers on a socket that is bound already: a port that is taken is known before anything starts.
-    pub fn start(listener: TcpListener, view: Arc<dyn AdminView>) -> io::Result<Self> {
+    pub fn start(listener: TcpListener, view: Arc<AdminView>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let runtime = runtime::Builder::new_current_thread()

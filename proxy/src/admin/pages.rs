@@ -21,13 +21,9 @@ use tokio::{
 
 use super::{
     api::{NodesView, TopologyView},
-    redact::redacted,
     view::{AdminView, Phase},
 };
-use crate::{
-    metrics::{self, Scrape, WorkerMetrics},
-    overview::Overview,
-};
+use crate::metrics::{self, WorkerMetrics};
 
 /// A worker that has been silent for longer is thought to hang.
 pub const HEALTHY_SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -56,14 +52,14 @@ const INDEX: &str = "slotway admin port
 /// What all pages share.
 #[derive(Clone, Debug)]
 struct Shared {
-    view: Arc<dyn AdminView>,
+    view: Arc<AdminView>,
     addr: SocketAddr,
     /// How many more looks may be under way; one that hangs keeps its place.
     looks: Arc<Semaphore>,
 }
 
 /// All pages, of a port that is bound to `addr`.
-pub(super) fn router(view: Arc<dyn AdminView>, addr: SocketAddr, looks_max: usize) -> Router {
+pub(super) fn router(view: Arc<AdminView>, addr: SocketAddr, looks_max: usize) -> Router {
     let shared = Shared { view, addr, looks: Arc::new(Semaphore::new(looks_max)) };
     Router::new()
         .route("/", get(async || text(StatusCode::OK, "text/plain; charset=utf-8", INDEX.into())))
@@ -105,7 +101,7 @@ async fn readyz(State(shared): State<Shared>) -> Response {
             {
                 return not_ok("hanging", &reason);
             }
-            let overview = Overview::of(&view.clients());
+            let overview = view.overview();
             if !overview.is_complete() {
                 let open = usize::from(Slot::COUNT).saturating_sub(overview.topology().covered());
                 return not_ok(
@@ -120,39 +116,31 @@ async fn readyz(State(shared): State<Shared>) -> Response {
 
 async fn numbers(State(shared): State<Shared>) -> Response {
     shared
-        .look(|view| {
-            let scrape = Scrape {
-                workers: &view.workers(),
-                listeners: &view.listeners(),
-                overview: &Overview::of(&view.clients()),
-                log_dropped: view.log_dropped(),
-                started: view.started(),
-            };
-            let written = scrape.text(Instant::now());
-            text(StatusCode::OK, metrics::CONTENT_TYPE, written)
-        })
+        .look(|view| text(StatusCode::OK, metrics::CONTENT_TYPE, view.metrics(Instant::now())))
         .await
 }
 
 async fn topology(State(shared): State<Shared>) -> Response {
-    shared
-        .look(|view| json(StatusCode::OK, &TopologyView::of(&Overview::of(&view.clients()))))
-        .await
+    shared.look(|view| json(StatusCode::OK, &TopologyView::of(&view.overview()))).await
 }
 
 async fn nodes(State(shared): State<Shared>) -> Response {
-    shared.look(|view| json(StatusCode::OK, &NodesView::of(Overview::of(&view.clients())))).await
+    shared.look(|view| json(StatusCode::OK, &NodesView::of(view.overview()))).await
 }
 
 async fn clients(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
     match limit(query.as_deref(), SESSIONS_SHOWN_MAX) {
         Err(reason) => error(StatusCode::BAD_REQUEST, reason),
-        Ok(most) => shared.look(move |view| json(StatusCode::OK, &view.sessions(most))).await,
+        Ok(most) => {
+            shared
+                .look(move |view| json(StatusCode::OK, &view.sessions(most, Instant::now())))
+                .await
+        }
     }
 }
 
 async fn config(State(shared): State<Shared>) -> Response {
-    shared.look(|view| json(StatusCode::OK, &redacted(view.config()))).await
+    shared.look(|view| json(StatusCode::OK, view.config())).await
 }
 
 async fn log(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
@@ -172,16 +160,13 @@ async fn log(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Respons
 
 impl Shared {
     /// Looks at the proxy on a thread that may wait, and not for ever.
-    async fn look(
-        &self,
-        look: impl FnOnce(&dyn AdminView) -> Response + Send + 'static,
-    ) -> Response {
+    async fn look(&self, look: impl FnOnce(&AdminView) -> Response + Send + 'static) -> Response {
         let view = self.view.clone();
         let looks = self.looks.clone();
         let looked = async {
             let permit = looks.acquire_owned().await.ok();
             let looked = spawn_blocking(move || {
-                let looked = look(view.as_ref());
+                let looked = look(&view);
                 drop(permit);
                 looked
             });

@@ -11,7 +11,7 @@ const SECRET_WORDS: [&str; 6] = ["password", "passwd", "secret", "token", "crede
 /// The same value without passwords: of settings that are called so, and in URLs.
 ///
 /// Where a secret is, such as in `password_file`, is none.
-pub fn redacted(value: Value) -> Value {
+pub(super) fn redacted(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| {

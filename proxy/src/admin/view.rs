@@ -1,44 +1,55 @@
 //! What the admin port looks at.
 
-use std::{fmt::Debug, sync::Arc, time::SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
 
-use serde::Serialize;
+use parking_lot::{Mutex, RwLock};
+use serde_json::Value;
 use slotway::Client;
+use tokio::time::Instant;
 
-use crate::{log::EventRing, metrics::WorkerMetrics};
+use super::{redact::redacted, sessions::Sessions};
+use crate::{
+    log::EventRing,
+    metrics::{Scrape, WorkerMetrics},
+    overview::Overview,
+    own::Directory,
+};
 
 /// The running proxy, to look at.
 ///
-/// It is asked on threads of the admin port alone. What is asked for `/healthz`, [`workers`](Self::workers),
-/// must not wait for a worker; everything else may take a lock for a short time.
-pub trait AdminView: Debug + Send + Sync + 'static {
-    /// Every worker's counters.
-    fn workers(&self) -> Vec<Arc<WorkerMetrics>>;
+/// Workers add themselves when they start; whoever runs the proxy says how far it is. Whoever looks takes
+/// locks that nobody holds for longer than it takes to copy a list, and none of a worker's own.
+#[derive(Debug)]
+pub struct AdminView {
+    facts: Facts,
+    workers: RwLock<Vec<Arc<WorkerMetrics>>>,
+    clients: Mutex<Vec<Client>>,
+    phase: Mutex<Phase>,
+}
 
+/// What does not change while the proxy runs.
+#[derive(Debug)]
+pub struct Facts {
     /// What the listeners are called in metrics, in the order of their numbers.
-    fn listeners(&self) -> Vec<String>;
-
-    /// Every worker's clients of the cluster.
-    fn clients(&self) -> Vec<Client>;
-
-    /// Whether clients are served.
-    fn phase(&self) -> Phase;
-
-    /// Connected clients, as many as are asked for, those with the smallest ids first.
-    fn sessions(&self, most: usize) -> Sessions;
-
-    /// The configuration that is in force. Secrets are taken out of it before it is shown, by
-    /// [`redacted`](super::redacted); it is better if there are none.
-    fn config(&self) -> serde_json::Value;
-
+    pub listeners: Vec<String>,
+    /// Who is connected.
+    pub directory: Arc<Directory>,
+    /// The configuration that is in force. Passwords in it are not shown.
+    pub config: Value,
     /// The newest lines of the log.
-    fn log(&self) -> EventRing;
-
+    pub log: EventRing,
     /// How many lines of the log were lost.
-    fn log_dropped(&self) -> u64;
-
-    /// When the process began.
-    fn started(&self) -> SystemTime;
+    pub log_dropped: Arc<AtomicU64>,
+    /// When the proxy began: sessions tell their times from there.
+    pub began: Instant,
+    /// The same by the clock on the wall.
+    pub started: SystemTime,
 }
 
 /// How far the proxy is.
@@ -52,74 +63,78 @@ pub enum Phase {
     Draining,
 }
 
-/// Some of the connected clients.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Sessions {
-    /// How many there are in all.
-    pub connected: u64,
-    /// Those that are shown.
-    pub clients: Vec<SessionView>,
-}
+impl AdminView {
+    /// A proxy that starts, and has no worker yet.
+    pub fn new(facts: Facts) -> Self {
+        let facts = Facts { config: redacted(facts.config), ..facts };
+        let (workers, clients) = (RwLock::default(), Mutex::default());
+        Self { facts, workers, clients, phase: Mutex::new(Phase::Starting) }
+    }
 
-/// A connected client. No key and no value is in it.
-#[derive(Clone, Debug, Serialize)]
-pub struct SessionView {
-    /// The number that `CLIENT ID` gives.
-    pub id: u64,
-    /// Where it comes from.
-    pub addr: String,
-    /// The listener that it came to.
-    pub listener: String,
-    /// The worker that serves it.
-    pub worker: usize,
-    /// What it called itself with `CLIENT SETNAME`.
-    pub name: String,
-    /// The user that it logged in as.
-    pub user: String,
-    /// The database that it selected.
-    pub db: u32,
-    /// The version of the protocol: 2 or 3.
-    pub resp: u8,
-    /// The library that it said it is, with `CLIENT SETINFO`.
-    pub library: String,
-    /// The library's version.
-    pub library_version: String,
-    /// What it is doing.
-    pub state: SessionState,
-    /// The last command that it sent, without its arguments.
-    pub last_command: String,
-    /// For how long it has been connected.
-    pub connected_seconds: u64,
-    /// For how long it has sent nothing.
-    pub idle_seconds: u64,
-    /// How many requests it has sent.
-    pub requests: u64,
-    /// How many of them are not answered.
-    pub in_flight: u64,
-    /// Bytes that came from it.
-    pub received_bytes: u64,
-    /// Bytes that went to it.
-    pub sent_bytes: u64,
-    /// Bytes that it has still to read.
-    pub output_bytes: u64,
-    /// Channels and patterns that it listens to.
-    pub subscriptions: u64,
-}
+    /// Another worker, which has these clients of the cluster. It counts in what is returned.
+    pub fn add_worker(&self, clients: impl IntoIterator<Item = Client>) -> Arc<WorkerMetrics> {
+        let metrics = Arc::new(WorkerMetrics::new(self.facts.listeners.len()));
+        self.workers.write().push(metrics.clone());
+        self.clients.lock().extend(clients);
+        metrics
+    }
 
-/// What a client is doing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionState {
-    /// Nothing: all that it sent is answered.
-    Idle,
-    /// It waits for replies.
-    Waiting,
-    /// It waits in a command that blocks.
-    Blocked,
-    /// It is between MULTI and EXEC.
-    Queueing,
-    /// It watches keys.
-    Watching,
-    /// It listens to channels.
-    Subscribed,
+    /// Says how far the proxy is.
+    pub fn set_phase(&self, phase: Phase) {
+        *self.phase.lock() = phase;
+    }
+
+    /// How far it is.
+    pub fn phase(&self) -> Phase {
+        *self.phase.lock()
+    }
+
+    /// Every worker's counters.
+    pub fn workers(&self) -> Vec<Arc<WorkerMetrics>> {
+        self.workers.read().clone()
+    }
+
+    /// How many clients are connected, as the workers count.
+    pub fn connected(&self) -> u64 {
+        self.workers.read().iter().map(|worker| worker.clients()).sum()
+    }
+
+    /// The cluster, and the way to it.
+    pub fn overview(&self) -> Overview {
+        let clients = self.clients.lock().clone();
+        Overview::of(&clients)
+    }
+
+    /// All metrics, as text.
+    pub fn metrics(&self, now: Instant) -> String {
+        let scrape = Scrape {
+            workers: &self.workers(),
+            listeners: &self.facts.listeners,
+            overview: &self.overview(),
+            log_dropped: self.log_dropped(),
+            started: self.facts.started,
+        };
+        scrape.text(now)
+    }
+
+    /// Connected clients, as many as are asked for, those that came first first.
+    pub fn sessions(&self, most: usize, now: Instant) -> Sessions {
+        let run = now.saturating_duration_since(self.facts.began);
+        Sessions::of(&self.facts.directory, run, most)
+    }
+
+    /// The configuration without secrets.
+    pub fn config(&self) -> &Value {
+        &self.facts.config
+    }
+
+    /// The newest lines of the log.
+    pub fn log(&self) -> &EventRing {
+        &self.facts.log
+    }
+
+    /// How many lines of the log were lost.
+    pub fn log_dropped(&self) -> u64 {
+        self.facts.log_dropped.load(Ordering::Relaxed)
+    }
 }

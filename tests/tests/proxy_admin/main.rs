@@ -6,111 +6,80 @@ mod page;
 
 use std::{
     net::TcpListener,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
 
 use page::{ask, get};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use slotway::{Client, CommandBuf, Config, Protocol};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 use slotway_protocol::CommandTable;
 use slotway_proxy::{
-    admin::{Admin, AdminView, Phase, SessionState, SessionView, Sessions},
+    admin::{Admin, AdminView, Facts, Phase},
     log::{EventRing, Line},
     metrics::{self, Closed, Limit, Outcome, WorkerMetrics},
+    own::{Arrival, Backend, Identity, Settings, Standing, Switch, TrackingSupport, Via, World},
 };
 use slotway_tests::exposition::{self, Families};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::Instant};
 
-/// A proxy of two workers without any sockets: its counters and its clients of the cluster are real.
-#[derive(Debug)]
-struct View {
+/// The sides of a proxy of two workers that is looked at: its counters, its sessions and its clients of
+/// the cluster are real, and there is no socket.
+struct Side {
+    view: Arc<AdminView>,
     workers: Vec<Arc<WorkerMetrics>>,
-    clients: Mutex<Vec<Client>>,
-    phase: Mutex<Phase>,
+    world: World,
     log: EventRing,
 }
 
-impl View {
-    fn new(clients: Vec<Client>) -> Arc<Self> {
-        let workers = (0..2).map(|_| Arc::new(WorkerMetrics::new(2))).collect();
-        let (clients, phase) = (Mutex::new(clients), Mutex::new(Phase::Serving));
-        Arc::new(Self { workers, clients, phase, log: EventRing::new(10) })
+impl Side {
+    fn new(clients: Vec<Client>) -> Self {
+        let settings = Settings {
+            table: Arc::new(CommandTable::builtin()),
+            rules: Arc::default(),
+            password: None,
+            databases: 1,
+            clients_max: 10,
+            port: 6379,
+            run_id: "0".repeat(40),
+            tracking: TrackingSupport::Refused,
+            events_max: 10,
+        };
+        let world = World::new(settings, Backend::of_info("redis_version:7.0.15").unwrap());
+        let log = EventRing::new(10);
+        let view = Arc::new(AdminView::new(Facts {
+            listeners: vec!["main".into(), "odd \"one\"\\".into()],
+            directory: world.directory().clone(),
+            config: json!({ "cluster": { "password": "sesame", "seeds": ["redis://u:sesame@h:1"] } }),
+            log: log.clone(),
+            log_dropped: Arc::new(AtomicU64::new(7)),
+            began: Instant::now(),
+            started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
+        }));
+        let workers = [Some(clients), None].map(|own| view.add_worker(own.into_iter().flatten()));
+        view.set_phase(Phase::Serving);
+        Self { view, workers: workers.into(), world, log }
     }
 
-    fn serve(self: &Arc<Self>) -> Admin {
-        Admin::start(TcpListener::bind("127.0.0.1:0").unwrap(), self.clone()).unwrap()
-    }
-}
-
-impl AdminView for View {
-    fn workers(&self) -> Vec<Arc<WorkerMetrics>> {
-        self.workers.clone()
+    fn serve(&self) -> Admin {
+        Admin::start(TcpListener::bind("127.0.0.1:0").unwrap(), self.view.clone()).unwrap()
     }
 
-    fn listeners(&self) -> Vec<String> {
-        vec!["main".into(), "odd \"one\"\\".into()]
-    }
-
-    fn clients(&self) -> Vec<Client> {
-        self.clients.lock().clone()
-    }
-
-    fn phase(&self) -> Phase {
-        *self.phase.lock()
-    }
-
-    fn sessions(&self, most: usize) -> Sessions {
-        let clients = (1..=3).take(most).map(session).collect();
-        Sessions { connected: 3, clients }
-    }
-
-    fn config(&self) -> Value {
-        json!({ "cluster": { "password": "sesame", "seeds": ["redis://u:sesame@h:1"] } })
-    }
-
-    fn log(&self) -> EventRing {
-        self.log.clone()
-    }
-
-    fn log_dropped(&self) -> u64 {
-        7
-    }
-
-    fn started(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000)
-    }
-}
-
-fn session(id: u64) -> SessionView {
-    SessionView {
-        id,
-        addr: format!("127.0.0.1:{id}"),
-        listener: "main".into(),
-        worker: 0,
-        name: String::new(),
-        user: "default".into(),
-        db: 0,
-        resp: 3,
-        library: "redis-py".into(),
-        library_version: "6.0".into(),
-        state: SessionState::Blocked,
-        last_command: "blpop".into(),
-        connected_seconds: 5,
-        idle_seconds: 1,
-        requests: 9,
-        in_flight: 1,
-        received_bytes: 100,
-        sent_bytes: 200,
-        output_bytes: 0,
-        subscriptions: 0,
+    fn arrive(&self, peer: &str) -> Identity {
+        let arrival = Arrival {
+            peer: peer.into(),
+            local: "127.0.0.1:6379".into(),
+            via: Via::Tcp,
+            socket: 9,
+            at: Duration::ZERO,
+        };
+        Identity::new(&self.world, arrival)
     }
 }
 
 /// Two clients of one cluster, as two workers have them, after some work.
-async fn on_cluster() -> (TestCluster, Arc<View>) {
+async fn on_cluster() -> (TestCluster, Side) {
     let spec = Spec::on(TestServer::Valkey91).config("availability-zone", "z1");
     let cluster = TestCluster::start(spec).await.unwrap();
     let mut clients = Vec::new();
@@ -121,7 +90,7 @@ async fn on_cluster() -> (TestCluster, Arc<View>) {
         }
         clients.push(client);
     }
-    (cluster, View::new(clients))
+    (cluster, Side::new(clients))
 }
 
 async fn scrape(admin: &Admin) -> Families {
@@ -133,31 +102,25 @@ async fn scrape(admin: &Admin) -> Families {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_seen_through_the_admin_port() {
-    let (cluster, view) = on_cluster().await;
-    let admin = view.serve();
-    it_is_ready_while_it_serves(&admin, &view).await;
+    let (cluster, side) = on_cluster().await;
+    let admin = side.serve();
+    it_is_ready_while_it_serves(&admin, &side.view).await;
     the_topology_is_that_of_the_cluster(&admin, &cluster).await;
     the_way_to_each_node_is_shown(&admin).await;
     what_nodes_do_is_measured(&admin).await;
     no_page_tells_a_key_or_a_secret(&admin).await;
 }
 
-async fn it_is_ready_while_it_serves(admin: &Admin, view: &View) {
+async fn it_is_ready_while_it_serves(admin: &Admin, view: &AdminView) {
     for (phase, status, says) in [
         (Phase::Starting, 503, "starting"),
         (Phase::Draining, 503, "draining"),
         (Phase::Serving, 200, "ready"),
     ] {
-        *view.phase.lock() = phase;
+        view.set_phase(phase);
         let page = get(admin.addr(), "/readyz").await;
         assert_eq!((page.status, page.json()["status"].as_str()), (status, Some(says)));
     }
-    // One worker that knows all slots is enough, and none is not.
-    let clients = std::mem::take(&mut *view.clients.lock());
-    let page = get(admin.addr(), "/readyz").await;
-    assert_eq!(page.status, 503);
-    assert_eq!(page.json()["reason"], "16384 of 16384 slots have no owner");
-    *view.clients.lock() = clients;
 }
 
 async fn the_topology_is_that_of_the_cluster(admin: &Admin, cluster: &TestCluster) {
@@ -222,10 +185,10 @@ async fn no_page_tells_a_key_or_a_secret(admin: &Admin) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_workers_count_is_added_up() {
-    let (view, table) = (View::new(Vec::new()), CommandTable::builtin());
+    let (side, table) = (Side::new(Vec::new()), CommandTable::builtin());
     let get = CommandBuf::new(&["GET", "secret:key"]).unwrap();
     let spec = table.lookup(&get.as_command()).unwrap();
-    for worker in &view.workers {
+    for worker in &side.workers {
         let listener = worker.listener(1).unwrap();
         listener.opened();
         listener.greeted(Protocol::Resp3);
@@ -234,10 +197,10 @@ async fn what_workers_count_is_added_up() {
         worker.received_bytes.add(40);
         worker.fanout.were(3);
     }
-    let worker = &view.workers[1];
+    let worker = &side.workers[1];
     worker.limited(Limit::Output);
     worker.listener(1).unwrap().closed(Closed::OutputLimit);
-    let admin = view.serve();
+    let admin = side.serve();
     let families = scrape(&admin).await;
     let odd = ("listener", "odd \"one\"\\");
     for (name, labels, expected) in [
@@ -265,8 +228,8 @@ async fn what_workers_count_is_added_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_that_is_told_is_a_documented_one() {
-    let (_cluster, view) = on_cluster().await;
-    let admin = view.serve();
+    let (_cluster, side) = on_cluster().await;
+    let admin = side.serve();
     for (name, family) in scrape(&admin).await {
         let known = metrics::ALL.iter().find(|metric| metric.name == name);
         let known = known.unwrap_or_else(|| panic!("{name} is not in the list"));
@@ -282,9 +245,9 @@ async fn every_metric_that_is_told_is_a_documented_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_path_has_its_answer() {
-    let view = View::new(Vec::new());
-    view.log.push(Line::of(tracing::Level::WARN, "slotway", "it happened"));
-    let admin = view.serve();
+    let side = Side::new(Vec::new());
+    side.log.push(Line::of(tracing::Level::WARN, "slotway", "it happened"));
+    let admin = side.serve();
     let index = get(admin.addr(), "/").await;
     assert_eq!(index.status, 200);
     let pages = index.body.split_whitespace().filter(|word| word.starts_with('/'));
@@ -294,19 +257,30 @@ async fn each_path_has_its_answer() {
     }
     let health = get(admin.addr(), "/healthz").await.json();
     assert_eq!(health, json!({ "status": "ok", "workers": 2 }));
+    let sessions = ["10.0.0.9:1", "10.0.0.9:2", "10.0.0.9:3"].map(|peer| side.arrive(peer));
+    sessions[0].card().stand(Standing { blocked: Switch::On, ..Standing::default() });
     let clients = get(admin.addr(), "/api/v1/clients?limit=2").await.json();
-    assert_eq!(
-        (&clients["connected"], clients["clients"].as_array().unwrap().len()),
-        (&json!(3), 2)
-    );
-    assert_eq!(clients["clients"][0]["state"], "blocked");
+    let shown = clients["clients"].as_array().unwrap();
+    assert_eq!((&clients["connected"], shown.len()), (&json!(3), 2));
+    assert_eq!((&shown[0]["state"], &shown[1]["state"]), (&json!("blocked"), &json!("normal")));
+    assert_eq!((&shown[0]["addr"], &shown[0]["user"]), (&json!("10.0.0.9:1"), &json!("default")));
+    drop(sessions);
+    assert_eq!(get(admin.addr(), "/api/v1/clients").await.json()["connected"], 0);
     let log = get(admin.addr(), "/api/v1/log").await.json();
     assert_eq!((&log["lost"], &log["lines"][0]["message"]), (&json!(7), &json!("it happened")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_knows_no_slot_is_not_ready() {
+    let admin = Side::new(Vec::new()).serve();
+    let page = get(admin.addr(), "/readyz").await;
+    assert_eq!(page.status, 503);
+    assert_eq!(page.json()["reason"], "16384 of 16384 slots have no owner");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_or_not_allowed_is_an_error_in_json() {
-    let admin = View::new(Vec::new()).serve();
+    let admin = Side::new(Vec::new()).serve();
     let addr = admin.addr();
     assert_eq!(get(addr, "/nothing").await.json()["error"], "no such page; / lists all of them");
     assert_eq!(get(addr, "/api/v1/clients?limit=x").await.status, 400);
@@ -328,7 +302,7 @@ async fn what_is_not_there_or_not_allowed_is_an_error_in_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_comes_when_all_places_are_taken_is_served_when_one_is_free() {
-    let admin = View::new(Vec::new()).serve();
+    let admin = Side::new(Vec::new()).serve();
     let mut silent = Vec::new();
     for _ in 0..64 {
         silent.push(TcpStream::connect(admin.addr()).await.unwrap());
@@ -340,11 +314,12 @@ async fn whoever_comes_when_all_places_are_taken_is_served_when_one_is_free() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_port_is_free_again_when_the_admin_is_dropped() {
-    let view = View::new(Vec::new());
-    let admin = view.serve();
+    let side = Side::new(Vec::new());
+    let admin = side.serve();
     let addr = admin.addr();
     let _kept = TcpStream::connect(addr).await.unwrap();
     drop(admin);
-    let again = Admin::start(TcpListener::bind(addr).unwrap(), view).unwrap();
+    let listener = TcpListener::bind(addr).unwrap();
+    let again = Admin::start(listener, side.view.clone()).unwrap();
     assert_eq!(get(again.addr(), "/healthz").await.status, 200);
 }
