@@ -13,9 +13,9 @@ mod worker;
 
 pub use cells::{Buckets, Distribution, Sizes, Tally};
 pub use labels::{Closed, Group, Limit, Outcome};
-pub use scrape::Scrape;
+pub use scrape::{Scrape, SessionSums};
 pub use text::{CONTENT_TYPE, Exposition};
-pub use worker::{ListenerMetrics, WorkerMetrics};
+pub use worker::{Asked, ListenerMetrics, WorkerMetrics};
 
 /// A metric: what stands before its samples in the text.
 #[derive(Debug, Eq, PartialEq)]
@@ -106,7 +106,7 @@ metrics! {
     COMMANDS = Counter "slotway_commands_total" ["listener", "command", "outcome"]
         "Requests by command and outcome: ok, error, or rejected before any server saw it.";
     COMMAND_DURATION = Histogram "slotway_command_duration_seconds" ["listener", "group"]
-        "Time from reading a request to its reply being ready to be written.";
+        "Time from taking up a request to its reply being ready to be written.";
     COMMAND_FANOUT = Histogram "slotway_command_fanout" []
         "How many nodes a request went to that was split or went to all.";
     ERRORS = Counter "slotway_errors_total" ["prefix"]

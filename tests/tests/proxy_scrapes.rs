@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
-use std::{alloc::System, sync::Arc, time::Duration, time::SystemTime};
+use std::{alloc::System, sync::Arc, time::SystemTime};
 
 use slotway_protocol::CommandTable;
 use slotway_proxy::{
-    metrics::{Outcome, Scrape, WorkerMetrics},
+    metrics::{Outcome, Scrape, SessionSums, WorkerMetrics},
     overview::Overview,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -28,9 +28,8 @@ fn a_thousand_scrapes_leave_no_memory_behind() {
     let workers = [Arc::new(WorkerMetrics::new(1)), Arc::new(WorkerMetrics::new(1))];
     let table = CommandTable::builtin();
     let count = || {
-        let listener = workers[0].listener(0).unwrap();
         for spec in table.iter() {
-            listener.answered(spec, Outcome::Ok, Duration::from_micros(10));
+            workers[0].answered(0, workers[0].ask(Some(spec)), Outcome::Ok);
         }
     };
     let scrape = || {
@@ -39,6 +38,7 @@ fn a_thousand_scrapes_leave_no_memory_behind() {
             workers: &workers,
             listeners: &["main".to_owned()],
             overview: &overview,
+            sessions: SessionSums::default(),
             log_dropped: 0,
             started: SystemTime::now(),
         };
@@ -63,9 +63,9 @@ fn counting_allocates_nothing() {
     let get = table.named("get").unwrap();
     let region = Region::new(&INSTRUMENTED_SYSTEM);
     for _ in 0..SCRAPES {
-        let listener = worker.listener(0).unwrap();
-        listener.opened();
-        listener.answered(get, Outcome::Ok, Duration::from_micros(80));
+        worker.read_clock(Instant::now());
+        worker.listener(0).unwrap().opened();
+        worker.answered(0, worker.ask(Some(get)), Outcome::Ok);
         worker.erred(b"-ERR no");
         worker.fanout.were(3);
     }

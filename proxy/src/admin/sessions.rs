@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use slotway_protocol::Protocol;
 
-use crate::own::{Card, Directory, Standing, Switch};
+use crate::{
+    metrics::SessionSums,
+    own::{Card, Directory, Standing, Switch},
+};
 
 /// Some of the connected clients.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -82,10 +85,24 @@ impl Sessions {
     }
 }
 
+/// What all of them are in the middle of.
+pub(super) fn sums(directory: &Directory) -> SessionSums {
+    let standings = directory.cards().into_iter().map(|card| card.face().standing);
+    standings.fold(SessionSums::default(), |mut sums, standing| {
+        sums.subscriptions += subscriptions(&standing);
+        sums.leases += u64::from(standing.blocked == Switch::On) + u64::from(standing.watched > 0);
+        sums
+    })
+}
+
+fn subscriptions(standing: &Standing) -> u64 {
+    let Standing { channels, patterns, shard_channels, .. } = *standing;
+    [channels, patterns, shard_channels].map(u64::from).iter().sum()
+}
+
 impl SessionView {
     fn of(card: &Card, now: Duration) -> Self {
         let (arrival, face) = (card.arrival(), card.face());
-        let Standing { channels, patterns, shard_channels, .. } = face.standing;
         Self {
             id: card.id(),
             addr: arrival.peer.clone(),
@@ -107,7 +124,7 @@ impl SessionView {
             received_bytes: face.activity.bytes_in,
             sent_bytes: face.activity.bytes_out,
             output_bytes: face.activity.unsent,
-            subscriptions: [channels, patterns, shard_channels].map(u64::from).iter().sum(),
+            subscriptions: subscriptions(&face.standing),
         }
     }
 }

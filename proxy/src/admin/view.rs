@@ -13,10 +13,13 @@ use serde_json::Value;
 use slotway::Client;
 use tokio::time::Instant;
 
-use super::{redact::redacted, sessions::Sessions};
+use super::{
+    redact::redacted,
+    sessions::{Sessions, sums},
+};
 use crate::{
     log::EventRing,
-    metrics::{Scrape, WorkerMetrics},
+    metrics::{Closed, Limit, Scrape, WorkerMetrics},
     overview::Overview,
     own::Directory,
 };
@@ -94,6 +97,17 @@ impl AdminView {
         self.workers.read().clone()
     }
 
+    /// A client came when there were as many as may be.
+    pub fn turned_away(&self, listener: usize) {
+        // No worker had to do with it, so any of them counts it.
+        if let Some(worker) = self.workers.read().first() {
+            worker.limited(Limit::Clients);
+            if let Some(listener) = worker.listener(listener) {
+                listener.turned_away(Closed::ClientLimit);
+            }
+        }
+    }
+
     /// How many clients are connected, as the workers count.
     pub fn connected(&self) -> u64 {
         self.workers.read().iter().map(|worker| worker.clients()).sum()
@@ -111,6 +125,7 @@ impl AdminView {
             workers: &self.workers(),
             listeners: &self.facts.listeners,
             overview: &self.overview(),
+            sessions: sums(&self.facts.directory),
             log_dropped: self.log_dropped(),
             started: self.facts.started,
         };

@@ -46,6 +46,13 @@ impl Tally {
         self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
+    /// Adds to it, whoever else may do so at the same time. For what happens rarely: it costs more.
+    ///
+    /// A tally is either always added to this way, or by one thread alone.
+    pub fn add_shared(&self, more: u64) {
+        self.0.fetch_add(more, Relaxed);
+    }
+
     /// Takes away from it, down to zero.
     #[inline]
     pub fn sub(&self, less: u64) {

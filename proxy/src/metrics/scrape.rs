@@ -16,10 +16,21 @@ pub struct Scrape<'a> {
     pub listeners: &'a [String],
     /// The cluster, and the way to it.
     pub overview: &'a Overview,
+    /// What clients are in the middle of.
+    pub sessions: SessionSums,
     /// How many log lines were lost.
     pub log_dropped: u64,
     /// When the process began.
     pub started: SystemTime,
+}
+
+/// What all clients together are in the middle of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SessionSums {
+    /// Channels, patterns and sharded channels that they listen to.
+    pub subscriptions: u64,
+    /// Connections to nodes that are lent to one of them, since it waits or watches.
+    pub leases: u64,
 }
 
 impl Scrape<'_> {
@@ -52,17 +63,17 @@ impl Scrape<'_> {
         text.numbers(&super::CLIENT_CLOSED, counts(&closures));
         let handshakes = self.by_label(|listener| listener.handshakes());
         text.numbers(&super::CLIENT_HANDSHAKES, counts(&handshakes));
-        let totals: [(&Metric, OfWorker); 6] = [
+        let totals: [(&Metric, OfWorker); 4] = [
             (&super::CLIENT_RECEIVED, |worker| worker.received_bytes.read()),
             (&super::CLIENT_SENT, |worker| worker.sent_bytes.read()),
             (&super::CLIENT_OUTPUT, |worker| worker.output_bytes.read()),
-            (&super::CLIENT_SUBSCRIPTIONS, |worker| worker.subscriptions.read()),
             (&super::HELD, |worker| worker.held_requests.read()),
-            (&super::UPSTREAM_LEASES, |worker| worker.leases.read()),
         ];
         for (metric, of) in totals {
             text.number(metric, self.workers.iter().map(|worker| of(worker)).sum::<u64>() as f64);
         }
+        text.number(&super::CLIENT_SUBSCRIPTIONS, self.sessions.subscriptions as f64);
+        text.number(&super::UPSTREAM_LEASES, self.sessions.leases as f64);
     }
 
     fn commands(&self, text: &mut Exposition) {

@@ -32,10 +32,8 @@ pub struct WorkerMetrics {
     pub held_requests: Tally,
     /// Bytes of replies that wait now for clients to read.
     pub output_bytes: Tally,
-    /// Connections that are lent to single sessions now.
-    pub leases: Tally,
-    /// Channels, patterns and sharded channels that clients listen to now, each as often as clients do.
-    pub subscriptions: Tally,
+    /// The time of the batch that is being worked on, in nanoseconds since this was made.
+    time: Tally,
     /// When it last said that it is alive, in milliseconds since it was made.
     beat: Tally,
     made: Instant,
@@ -51,6 +49,14 @@ pub struct ListenerMetrics {
     /// Of each built-in command, and behind them of all others together.
     commands: Box<[[Tally; Outcome::ALL.len()]]>,
     durations: [Buckets; Group::ALL.len()],
+}
+
+/// A request of which it is known what it is, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    command: u16,
+    group: Group,
+    at: u64,
 }
 
 /// The names of the built-in commands, at their places, and a last one for all others.
@@ -73,8 +79,7 @@ impl WorkerMetrics {
             sent_bytes: Tally::default(),
             held_requests: Tally::default(),
             output_bytes: Tally::default(),
-            leases: Tally::default(),
-            subscriptions: Tally::default(),
+            time: Tally::default(),
             beat: Tally::default(),
             made: Instant::now(),
         }
@@ -86,6 +91,15 @@ impl WorkerMetrics {
         self.listeners.get(number)
     }
 
+    /// A request of a client of this listener was answered.
+    #[inline]
+    pub fn answered(&self, listener: usize, asked: Asked, outcome: Outcome) {
+        if let Some(listener) = self.listeners.get(listener) {
+            let took = Duration::from_nanos(self.time.read().saturating_sub(asked.at));
+            listener.answered(asked, outcome, took);
+        }
+    }
+
     /// A client got this error; only its first word is looked at.
     pub fn erred(&self, error: &[u8]) {
         self.errors[error_place(error)].add(1);
@@ -93,7 +107,22 @@ impl WorkerMetrics {
 
     /// A bound was met: something was refused, or had to wait, or was closed.
     pub fn limited(&self, limit: Limit) {
-        self.limits[limit as usize].add(1);
+        self.limits[limit as usize].add_shared(1);
+    }
+
+    /// The clock was read: whatever is asked or answered until the next time is so now.
+    #[inline]
+    pub fn read_clock(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.made);
+        self.time.set(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// A client asks for this, if it is known what that is.
+    #[inline]
+    pub fn ask(&self, spec: Option<&CommandSpec>) -> Asked {
+        let command = spec.map_or(usize::MAX, CommandSpec::index);
+        let group = spec.map_or(Group::Admin, Group::of);
+        Asked { command: u16::try_from(command).unwrap_or(u16::MAX), group, at: self.time.read() }
     }
 
     /// The worker is alive. It says so every second, also when it has nothing to do.
@@ -144,13 +173,13 @@ impl ListenerMetrics {
 
     /// A client that had connected is gone.
     pub fn closed(&self, reason: Closed) {
-        self.closed[reason as usize].add(1);
+        self.closed[reason as usize].add_shared(1);
         self.open.sub(1);
     }
 
-    /// A client was turned away before it was one.
+    /// A client was turned away before it was one. Any thread may say so.
     pub fn turned_away(&self, reason: Closed) {
-        self.closed[reason as usize].add(1);
+        self.closed[reason as usize].add_shared(1);
     }
 
     /// A client said HELLO, and speaks this from now on.
@@ -161,29 +190,13 @@ impl ListenerMetrics {
         }
     }
 
-    /// A request was answered, so long after it was read.
-    #[inline]
-    pub fn answered(&self, spec: &CommandSpec, outcome: Outcome, took: Duration) {
-        self.counted(spec.index(), outcome);
-        self.durations[Group::of(spec) as usize].took(took);
-    }
-
-    /// A request was answered whose time says nothing, since it was refused on the spot or waited for its
-    /// client's sake.
-    #[inline]
-    pub fn answered_untimed(&self, spec: &CommandSpec, outcome: Outcome) {
-        self.counted(spec.index(), outcome);
-    }
-
-    /// A request named a command that nobody knows.
-    pub fn unknown_command(&self) {
-        self.counted(usize::MAX, Outcome::Rejected);
-    }
-
-    #[inline]
-    fn counted(&self, command: usize, outcome: Outcome) {
-        let place = command.min(self.commands.len() - 1);
+    fn answered(&self, asked: Asked, outcome: Outcome, took: Duration) {
+        let place = usize::from(asked.command).min(self.commands.len() - 1);
         self.commands[place][outcome as usize].add(1);
+        // How long it takes to refuse something says nothing of what it is.
+        if outcome != Outcome::Rejected {
+            self.durations[asked.group as usize].took(took);
+        }
     }
 
     pub(super) fn accepted(&self) -> u64 {
@@ -233,18 +246,22 @@ mod tests {
     #[test]
     fn a_command_is_counted_by_its_name_and_outcome() {
         let (worker, table) = (WorkerMetrics::new(1), CommandTable::builtin());
-        let listener = worker.listener(0).unwrap();
-        let get = table.named("get").unwrap();
-        listener.answered(get, Outcome::Ok, Duration::from_micros(80));
-        listener.answered(get, Outcome::Ok, Duration::from_micros(80));
-        listener.answered(get, Outcome::Error, Duration::from_micros(80));
-        listener.answered_untimed(table.named("client|kill").unwrap(), Outcome::Rejected);
+        let ask = |name| worker.ask(Some(table.named(name).unwrap()));
+        let start = Instant::now();
+        worker.read_clock(start);
+        let asked = [ask("get"), ask("get"), ask("get"), ask("client|kill")];
+        worker.read_clock(start + Duration::from_micros(80));
+        let outcomes = [Outcome::Ok, Outcome::Ok, Outcome::Error, Outcome::Rejected];
+        for (asked, outcome) in asked.into_iter().zip(outcomes) {
+            worker.answered(0, asked, outcome);
+        }
         check_commands(
             &worker,
             &[("client|kill", "rejected", 1), ("get", "ok", 2), ("get", "error", 1)],
         );
-        let reads = listener.durations().next().unwrap();
-        assert_eq!((reads.0, reads.1.count()), ("read", 3));
+        let durations: Vec<_> = worker.listener(0).unwrap().durations().collect();
+        assert_eq!((durations[0].0, durations[0].1.counts[1]), ("read", 3));
+        assert!(durations[1..].iter().all(|(_, times)| times.count() == 0));
     }
 
     #[test]
@@ -255,9 +272,8 @@ mod tests {
         let row = Value::Array(module.into_iter().chain(places).collect());
         let table = CommandTable::of_server(&Value::Array(vec![row])).unwrap();
         let worker = WorkerMetrics::new(1);
-        let listener = worker.listener(0).unwrap();
-        listener.unknown_command();
-        listener.answered_untimed(table.named("json.get").unwrap(), Outcome::Ok);
+        worker.answered(0, worker.ask(None), Outcome::Rejected);
+        worker.answered(0, worker.ask(table.named("json.get")), Outcome::Ok);
         check_commands(&worker, &[("other", "ok", 1), ("other", "rejected", 1)]);
     }
 

@@ -38,7 +38,6 @@ impl Side {
         let settings = Settings {
             table: Arc::new(CommandTable::builtin()),
             rules: Arc::default(),
-            password: None,
             databases: 1,
             clients_max: 10,
             port: 6379,
@@ -74,7 +73,7 @@ impl Side {
             socket: 9,
             at: Duration::ZERO,
         };
-        Identity::new(&self.world, arrival)
+        Identity::new(&self.world, arrival, None)
     }
 }
 
@@ -190,9 +189,13 @@ async fn what_workers_count_is_added_up() {
     let spec = table.lookup(&get.as_command()).unwrap();
     for worker in &side.workers {
         let listener = worker.listener(1).unwrap();
+        let now = Instant::now();
+        worker.read_clock(now);
+        let asked = worker.ask(Some(spec));
+        worker.read_clock(now + Duration::from_micros(90));
+        worker.answered(1, asked, Outcome::Ok);
         listener.opened();
         listener.greeted(Protocol::Resp3);
-        listener.answered(spec, Outcome::Ok, Duration::from_micros(90));
         worker.erred(b"-WRONGTYPE Operation");
         worker.received_bytes.add(40);
         worker.fanout.were(3);
