@@ -1,7 +1,7 @@
 //! One endpoint in front of a Redis or Valkey cluster.
 //!
 //! [`ProxyConfig`] is everything that a proxy is told before it starts; [`ProxyArgs`] reads it from
-//! the command line, the environment and a file. [`serve`] binds what it names.
+//! the command line, the environment and a file. [`serve()`] binds what it names.
 
 mod attendant;
 mod board;

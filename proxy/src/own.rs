@@ -99,7 +99,7 @@ pub fn answer(
         | SessionCommand::Multi
         | SessionCommand::Unsubscribe
         | SessionCommand::Unwatch => return Outcome::Unanswered,
-        SessionCommand::Auth => auth(command, me, world, out),
+        SessionCommand::Auth => auth(command, me, out),
         SessionCommand::Hello => hello(command, me, world, out),
         SessionCommand::Ping => ping(command, me, out),
         SessionCommand::Select => select(command, me, world, out),
@@ -148,8 +148,8 @@ pub fn barred(command: &Command<'_>, me: &Identity, world: &World) -> Option<Vec
     })
 }
 
-fn auth(command: &Command<'_>, me: &mut Identity, world: &World, out: &mut Vec<u8>) {
-    match hello::auth(command, me, world) {
+fn auth(command: &Command<'_>, me: &mut Identity, out: &mut Vec<u8>) {
+    match hello::auth(command, me) {
         Ok(()) => me.reply(out).simple("OK"),
         Err(text) => me.reply(out).error(&text),
     }

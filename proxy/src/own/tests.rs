@@ -7,13 +7,12 @@ use slotway_protocol::{
 
 use super::*;
 
-fn world(version: &str, password: Option<&str>) -> Arc<World> {
+fn world(version: &str) -> Arc<World> {
     let table = CommandTable::builtin();
     let rules = Arc::new(PlanRules::new(&table));
     let settings = Settings {
         table: Arc::new(table),
         rules,
-        password: password.map(Secret::new),
         databases: 1,
         clients_max: 100,
         port: 6379,
@@ -26,8 +25,14 @@ fn world(version: &str, password: Option<&str>) -> Arc<World> {
 }
 
 fn session(world: &World) -> Identity {
+    session_with(world, None)
+}
+
+fn session_with(world: &World, password: Option<&str>) -> Identity {
+    let password = password.map(|password| Arc::new(Secret::new(password)));
     let (peer, local) = ("127.0.0.1:5000".to_owned(), "127.0.0.1:6379".to_owned());
-    Identity::new(world, Arrival { peer, local, via: Via::Tcp, socket: 7, at: Duration::ZERO })
+    let arrival = Arrival { peer, local, via: Via::Tcp, socket: 7, at: Duration::ZERO };
+    Identity::new(world, arrival, password)
 }
 
 /// What a session is told, and what becomes of it.
@@ -39,13 +44,10 @@ fn told(words: &[Vec<u8>], me: &mut Identity, world: &World) -> (Vec<u8>, Outcom
         let outcome = proxy(&command, me, world, now, &mut out);
         return (out, outcome);
     }
-    match Plan::of(&command, &world.settings().table, &world.settings().rules) {
-        Plan::Answer(which) => {
-            let outcome = answer(which, &command, me, world, now, &mut out);
-            (out, outcome)
-        }
-        _ => (out, Outcome::Unanswered),
-    }
+    let plan = Plan::of(&command, &world.settings().table, &world.settings().rules);
+    let Plan::Answer(which) = plan else { return (out, Outcome::Unanswered) };
+    let outcome = answer(which, &command, me, world, now, &mut out);
+    (out, outcome)
 }
 
 #[track_caller]
@@ -116,8 +118,8 @@ proptest! {
         version in prop::sample::select(&["7.0.15", "7.4.0", "8.1.8", "9.1.2"][..]),
         password in prop::option::of(Just("a")),
     ) {
-        let world = world(version, password);
-        let mut me = session(&world);
+        let world = world(version);
+        let mut me = session_with(&world, password);
         for words in commands {
             let (out, outcome) = told(&words, &mut me, &world);
             me.hearing();
@@ -136,7 +138,7 @@ proptest! {
 fn tracking_is_refused_where_nobody_delivers() {
     let table = Arc::new(CommandTable::builtin());
     let settings =
-        Settings { tracking: TrackingSupport::Refused, ..world("9.1.2", None).settings().clone() };
+        Settings { tracking: TrackingSupport::Refused, ..world("9.1.2").settings().clone() };
     let world = World::new(Settings { table, ..settings }, Backend::new("valkey", "9.1.2"));
     let mut me = session(&world);
     check(
@@ -151,7 +153,7 @@ fn tracking_is_refused_where_nobody_delivers() {
 
 #[test]
 fn there_are_as_many_databases_as_the_cluster_has() {
-    let world = world("9.1.2", None);
+    let world = world("9.1.2");
     let mut me = session(&world);
     check(&world, &mut me, "SELECT 0", "+OK|");
     check(&world, &mut me, "SELECT 1", "-ERR DB index is out of range|");
@@ -160,7 +162,7 @@ fn there_are_as_many_databases_as_the_cluster_has() {
 
 #[test]
 fn a_blocked_session_can_be_freed_by_another() {
-    let world = world("9.1.2", None);
+    let world = world("9.1.2");
     let (mut me, other) = (session(&world), session(&world));
     let unblock = format!("CLIENT UNBLOCK {} ERROR", other.id());
     check(&world, &mut me, &unblock, ":0|");
@@ -171,7 +173,7 @@ fn a_blocked_session_can_be_freed_by_another() {
 
 #[test]
 fn a_pause_holds_and_ends() {
-    let world = world("9.1.2", None);
+    let world = world("9.1.2");
     let mut me = session(&world);
     let now = Duration::from_secs(9);
     check(&world, &mut me, "CLIENT PAUSE 1500 WRITE", "+OK|");
@@ -183,7 +185,7 @@ fn a_pause_holds_and_ends() {
 
 #[test]
 fn a_session_that_goes_is_listed_no_more() {
-    let world = world("9.1.2", None);
+    let world = world("9.1.2");
     let (me, other) = (session(&world), session(&world));
     drop(other);
     assert_eq!(world.directory().cards().len(), 1);

@@ -47,7 +47,7 @@ fn check(server: TestServer, real: &mut Real, ours: &mut Ours<'_>, line: &str) {
 
 async fn answers_alike(server: TestServer) {
     let (standalone, mut real) = start(server).await;
-    let world = world(&mut real, None);
+    let world = world(&mut real);
     for protocol in ["HELLO 2", "HELLO 3"] {
         drop(real);
         real = Real::connect(standalone.addr());
@@ -85,9 +85,10 @@ async fn a_login_is_asked_for_as_servers_ask_for_it() {
     for server in TestServer::ALL {
         let (standalone, mut real) = start(server).await;
         real.ask(&words("CONFIG SET requirepass secret"));
-        let world = world(&mut real, Some("secret"));
+        let world = world(&mut real);
         let mut real = Real::connect(standalone.addr());
-        let mut ours = Ours::new(&world, "a:1".to_owned(), "b:1".to_owned());
+        let ends = ("a:1".to_owned(), "b:1".to_owned());
+        let mut ours = Ours::with_password(&world, ends, Some("secret"));
         for line in cases::LOGIN {
             check(server, &mut real, &mut ours, line);
         }
@@ -98,7 +99,7 @@ async fn a_login_is_asked_for_as_servers_ask_for_it() {
 async fn a_client_hears_only_what_it_asked_to_hear() {
     for server in TestServer::ALL {
         let (_standalone, mut real) = start(server).await;
-        let world = world(&mut real, None);
+        let world = world(&mut real);
         let mut ours = Ours::new(&world, "a:1".to_owned(), "b:1".to_owned());
         let (mut expected, mut found) = (Vec::new(), Vec::new());
         for line in cases::MUTED {
@@ -156,7 +157,7 @@ impl<'a> Two<'a> {
 async fn connections_find_and_end_each_other_as_with_servers() {
     for server in TestServer::ALL {
         let (standalone, mut first) = start(server).await;
-        let world = world(&mut first, None);
+        let world = world(&mut first);
         for script in cases::TWO {
             drop(first);
             let mut two = Two::new(standalone.addr(), &world);
@@ -174,7 +175,7 @@ async fn connections_find_and_end_each_other_as_with_servers() {
 async fn a_connection_that_listens_may_do_as_much_as_with_servers() {
     for server in TestServer::ALL {
         let (_standalone, mut real) = start(server).await;
-        let world = world(&mut real, None);
+        let world = world(&mut real);
         let mut ours = Ours::new(&world, "a:1".to_owned(), "b:1".to_owned());
         real.ask(&words("SUBSCRIBE a"));
         let standing = Standing { channels: 1, ..Standing::default() };

@@ -75,13 +75,12 @@ impl Real {
 }
 
 /// What all sessions of ours share, in front of servers that say they are as this one.
-pub(crate) fn world(real: &mut Real, password: Option<&str>) -> Arc<World> {
+pub(crate) fn world(real: &mut Real) -> World {
     let table = CommandTable::builtin();
     let rules = Arc::new(PlanRules::new(&table));
     let settings = Settings {
         table: Arc::new(table),
         rules,
-        password: password.map(Secret::new),
         databases: 16,
         clients_max: 10_000,
         port: 6379,
@@ -91,7 +90,7 @@ pub(crate) fn world(real: &mut Real, password: Option<&str>) -> Arc<World> {
     };
     let info = real.value(&["INFO", "server"]);
     let backend = Backend::of_info(info.as_str().unwrap()).unwrap();
-    Arc::new(World::new(settings, backend.with_modules(real.value(&["MODULE", "LIST"]))))
+    World::new(settings, backend.with_modules(real.value(&["MODULE", "LIST"])))
 }
 
 /// A session of ours, without a socket.
@@ -102,8 +101,17 @@ pub(crate) struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     pub(crate) fn new(world: &'a World, peer: String, local: String) -> Self {
+        Self::with_password(world, (peer, local), None)
+    }
+
+    pub(crate) fn with_password(
+        world: &'a World,
+        (peer, local): (String, String),
+        password: Option<&str>,
+    ) -> Self {
+        let password = password.map(|password| Arc::new(Secret::new(password)));
         let arrival = Arrival { peer, local, via: Via::Tcp, socket: 9, at: Duration::ZERO };
-        Self { world, me: Some(Identity::new(world, arrival)) }
+        Self { world, me: Some(Identity::new(world, arrival, password)) }
     }
 
     /// The reply to a command, as the client of the session would see it; none if it is muted.
