@@ -32,7 +32,7 @@ use crate::{
     engines::{Engines, Ways},
     own::{self, Activity, Hearing, Identity, Paused, Standing, Switch, Unblock, barred},
     reply,
-    subscribe::{Listened, Listening, SubscribeVerb, refused_to_subscriber},
+    subscribe::{Listened, Listening, SubscribeVerb},
     world::World,
 };
 
@@ -229,7 +229,7 @@ impl Desk {
         plan: Plan,
         around: &mut Around<'_>,
     ) -> Taken {
-        if self.me.login() == LoginState::Pending
+        if !self.is_plain()
             && let Some(text) = barred(command, &self.me, &around.world.own)
         {
             return self.say(&reply::of_bytes(&text));

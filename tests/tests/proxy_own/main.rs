@@ -31,6 +31,11 @@ async fn listed(real: &mut Real, count: usize) {
     }
 }
 
+/// Addresses that are not looked at.
+fn nobody() -> (String, String) {
+    ("a:1".to_owned(), "b:1".to_owned())
+}
+
 async fn start(server: TestServer) -> (Standalone, Real) {
     let standalone = Standalone::start(server.binary(), &[]).await.unwrap();
     let mut real = Real::connect(standalone.addr());
@@ -54,7 +59,7 @@ async fn answers_alike(server: TestServer) {
         real = Real::connect(standalone.addr());
         listed(&mut real, 1).await;
         let peer = real.local().to_string();
-        let mut ours = Ours::new(&world, peer, standalone.addr().to_string());
+        let mut ours = Ours::new(&world, (peer, standalone.addr().to_string()), None);
         check(server, &mut real, &mut ours, protocol);
         for line in [cases::LINES, cases::TRACKING, cases::FILTERS].concat() {
             check(server, &mut real, &mut ours, line);
@@ -88,8 +93,7 @@ async fn a_login_is_asked_for_as_servers_ask_for_it() {
         real.ask(&words("CONFIG SET requirepass secret"));
         let world = world(&mut real);
         let mut real = Real::connect(standalone.addr());
-        let ends = ("a:1".to_owned(), "b:1".to_owned());
-        let mut ours = Ours::with_password(&world, ends, Some("secret"));
+        let mut ours = Ours::new(&world, nobody(), Some("secret"));
         for line in cases::LOGIN {
             check(server, &mut real, &mut ours, line);
         }
@@ -101,7 +105,7 @@ async fn a_client_hears_only_what_it_asked_to_hear() {
     for server in TestServer::ALL {
         let (_standalone, mut real) = start(server).await;
         let world = world(&mut real);
-        let mut ours = Ours::new(&world, "a:1".to_owned(), "b:1".to_owned());
+        let mut ours = Ours::new(&world, nobody(), None);
         let (mut expected, mut found) = (Vec::new(), Vec::new());
         for line in cases::MUTED {
             real.send(&words(line));
@@ -130,7 +134,7 @@ impl<'a> Two<'a> {
             real[which].value(&["CLIENT", "ID"]).as_integer().unwrap().to_string()
         });
         let ours = [0, 1].map(|which: usize| {
-            let mut ours = Ours::new(world, addrs[which].clone(), addr.to_string());
+            let mut ours = Ours::new(world, (addrs[which].clone(), addr.to_string()), None);
             ours.ask(&words("CLIENT ID"));
             ours
         });
@@ -177,7 +181,7 @@ async fn a_connection_that_listens_may_do_as_much_as_with_servers() {
     for server in TestServer::ALL {
         let (_standalone, mut real) = start(server).await;
         let world = world(&mut real);
-        let mut ours = Ours::new(&world, "a:1".to_owned(), "b:1".to_owned());
+        let mut ours = Ours::new(&world, nobody(), None);
         real.ask(&words("SUBSCRIBE a"));
         let standing = Standing { channels: 1, ..Standing::default() };
         ours.me.as_ref().unwrap().stand(standing);

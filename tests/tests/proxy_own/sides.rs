@@ -75,7 +75,7 @@ impl Real {
 }
 
 /// What all sessions of ours share, in front of servers that say they are as this one.
-pub(crate) fn world(real: &mut Real) -> World {
+pub(crate) fn world(real: &mut Real) -> Arc<World> {
     let table = CommandTable::builtin();
     let rules = Arc::new(PlanRules::new(&table));
     let settings = Settings {
@@ -90,7 +90,7 @@ pub(crate) fn world(real: &mut Real) -> World {
     };
     let info = real.value(&["INFO", "server"]);
     let backend = Backend::of_info(info.as_str().unwrap()).unwrap();
-    World::new(settings, backend.with_modules(real.value(&["MODULE", "LIST"])))
+    Arc::new(World::new(settings, backend.with_modules(real.value(&["MODULE", "LIST"]))))
 }
 
 /// A session of ours, without a socket.
@@ -100,11 +100,7 @@ pub(crate) struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
-    pub(crate) fn new(world: &'a World, peer: String, local: String) -> Self {
-        Self::with_password(world, (peer, local), None)
-    }
-
-    pub(crate) fn with_password(
+    pub(crate) fn new(
         world: &'a World,
         (peer, local): (String, String),
         password: Option<&str>,
