@@ -171,6 +171,7 @@ impl Subscriptions {
                 entry.schedule(channel, &mut self.due);
             }
         }
+        self.due.sort_unstable();
     }
 
     /// Whether there is nothing to have and nothing to wait for.
@@ -250,6 +251,9 @@ impl Subscriptions {
             *entry = Entry::NEW;
             entry.schedule(channel, &mut self.due);
         }
+        // What happens here is to depend on nothing but what was told.
+        self.due.sort_unstable();
+        active.sort_unstable();
         active
     }
 
