@@ -85,7 +85,7 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
-pub use scan::{Scan, ScanOptions};
+pub use scan::{Scan, ScanDesk, ScanOptions, ScanStats};
 pub use script::{Script, ScriptCall};
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;

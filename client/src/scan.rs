@@ -2,6 +2,7 @@
 
 mod coverage;
 mod cursors;
+mod desk;
 mod key_walk;
 mod page;
 mod patience;
@@ -16,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-pub(crate) use cursors::Cursors;
+pub use cursors::{ScanDesk, ScanStats};
 use futures_util::{
     Stream, StreamExt as _,
     stream::{self, BoxStream},
