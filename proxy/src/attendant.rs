@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use crate::{
     board::Board,
     engines::Engines,
-    session::{Around, Errand, Gone, Return},
+    metrics::{Closed, WorkerMetrics},
+    own::{Ask, Card},
+    session::{Around, Errand, Return},
     stream::Ingress,
     world::World,
 };
@@ -20,16 +22,18 @@ use crate::{
 type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = Return> + Send>>>;
 
 /// Attends to one session until it ends.
-#[derive(Debug)]
 pub(crate) struct Attendant {
     key: u64,
     board: Arc<Board>,
     world: Arc<World>,
+    metrics: Arc<WorkerMetrics>,
     engines: Engines,
     ingress: Ingress,
     errands: Pending,
     /// Errands that were just given.
     given: Vec<Errand>,
+    /// What is asked of the session.
+    asked: Pin<Box<dyn Future<Output = Ask> + Send>>,
     /// Whether the client has said that it will send no more.
     ended: bool,
 }
@@ -37,21 +41,22 @@ pub(crate) struct Attendant {
 impl Attendant {
     pub(crate) fn new(
         key: u64,
-        board: Arc<Board>,
-        world: Arc<World>,
+        (board, world, metrics): (Arc<Board>, Arc<World>, Arc<WorkerMetrics>),
         engines: Engines,
         ingress: Ingress,
+        card: Arc<Card>,
     ) -> Self {
+        let asked = asked(card);
         let (errands, given) = (Pending::new(), Vec::new());
-        Self { key, board, world, engines, ingress, errands, given, ended: false }
+        Self { key, board, world, metrics, engines, ingress, errands, given, asked, ended: false }
     }
 
     /// Attends until the session is over. Returns why it is.
-    pub(crate) async fn run(mut self) -> Gone {
+    pub(crate) async fn run(mut self) -> Closed {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         loop {
             let returned = self.poll_errands(cx);
             match self.turn(cx, returned) {
@@ -76,26 +81,35 @@ impl Attendant {
         returned
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Gone> {
+    fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Closed> {
         let board = self.board.clone();
         let mut floor = board.floor();
-        let Some((session, scratch)) = floor.reading(self.key) else { return Err(Gone::Over) };
+        let Some((session, scratch)) = floor.reading(self.key) else {
+            return Err(Closed::Panicked);
+        };
+        if let Poll::Ready(ask) = self.asked.as_mut().poll(cx) {
+            session.obey(ask)?;
+            self.asked = asked(session.desk.me().card().clone());
+            cx.waker().wake_by_ref();
+        }
         for done in returned {
             session.desk.returned(done);
         }
         let ways = self.engines.ways();
+        let now = Instant::now();
+        self.metrics.read_clock(now);
         let mut around = Around {
             world: &self.world,
             engines: &self.engines,
             ways: &ways,
-            now: Instant::now(),
+            now,
             errands: &mut self.given,
         };
         session.go_on(&mut around);
         while !self.ended && session.wants_bytes() {
             match self.ingress.poll_read(cx, scratch) {
                 Poll::Pending => break,
-                Poll::Ready(Err(_)) => return Err(Gone::Closed),
+                Poll::Ready(Err(_)) => return Err(Closed::Broken),
                 Poll::Ready(Ok(0)) => {
                     self.ended = true;
                     session.end()?;
@@ -118,6 +132,10 @@ impl Attendant {
         session.rest(cx);
         Ok(())
     }
+}
+
+fn asked(card: Arc<Card>) -> Pin<Box<dyn Future<Output = Ask> + Send>> {
+    Box::pin(async move { card.asked().await })
 }
 
 impl Drop for Attendant {

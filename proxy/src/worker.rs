@@ -2,6 +2,8 @@
 
 use std::{
     io,
+    net::SocketAddr,
+    os::fd::AsRawFd as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,23 +12,30 @@ use std::{
     time::Duration,
 };
 
-use slotway::{Config, Error};
+use slotway::{Config, Error, Secret};
 use tokio::{
     net,
     runtime::Builder,
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, warn};
 
 use crate::{
+    admin::AdminView,
     attendant::Attendant,
     board::Board,
     engines::Engines,
+    metrics::{Closed, WorkerMetrics},
+    own::{Arrival, Identity, Via},
+    session::Counts,
     stream::{self, Egress, Ingress},
     world::World,
 };
+
+/// How often a worker says that it is alive.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// A thread that serves sessions, for whoever accepts connections.
 #[derive(Debug)]
@@ -39,14 +48,24 @@ pub(crate) struct Worker {
 /// What a worker is told. There are never more of the first kind than clients may be connected.
 #[derive(Debug)]
 enum Order {
-    Serve(Arrival),
+    Serve(Guest),
     /// End what is idle, finish what is not, within this time.
     Drain(Duration),
 }
 
 /// A client that has just connected.
 #[derive(Debug)]
-pub(crate) enum Arrival {
+pub(crate) struct Guest {
+    pub(crate) socket: Accepted,
+    /// The number of the listener that it came to.
+    pub(crate) listener: usize,
+    /// What it has to log in with.
+    pub(crate) password: Option<Arc<Secret>>,
+}
+
+/// The socket of a client.
+#[derive(Debug)]
+pub(crate) enum Accepted {
     Tcp(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
@@ -83,12 +102,13 @@ impl Worker {
     pub(crate) async fn start(
         number: usize,
         config: &Config,
-        world: &Arc<World>,
+        (world, view): (&Arc<World>, &Arc<AdminView>),
     ) -> Result<Self, StartError> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (ready, started) = oneshot::channel();
         let load = Arc::new(AtomicUsize::new(0));
-        let task = Task { config: config.clone(), world: world.clone(), load: load.clone() };
+        let (world, view) = (world.clone(), view.clone());
+        let task = Task { config: config.clone(), world, view, load: load.clone() };
         let thread = thread::Builder::new()
             .name(format!("slotway-{number}"))
             .spawn(move || task.run(inbox, ready))?;
@@ -102,9 +122,9 @@ impl Worker {
     }
 
     /// Gives it a client.
-    pub(crate) fn serve(&self, arrival: Arrival) {
+    pub(crate) fn serve(&self, guest: Guest) {
         self.load.fetch_add(1, Ordering::Relaxed);
-        if self.orders.send(Order::Serve(arrival)).is_err() {
+        if self.orders.send(Order::Serve(guest)).is_err() {
             self.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -130,6 +150,7 @@ impl Worker {
 struct Task {
     config: Config,
     world: Arc<World>,
+    view: Arc<AdminView>,
     load: Arc<AtomicUsize>,
 }
 
@@ -154,7 +175,8 @@ impl Task {
         mut inbox: mpsc::UnboundedReceiver<Order>,
         ready: oneshot::Sender<Result<(), StartError>>,
     ) {
-        let board = Arc::new(Board::new());
+        let metrics = self.view.add_worker();
+        let board = Arc::new(Board::new(metrics.clone()));
         let engines = match Engines::connect(&self.config, &self.world, &board).await {
             Ok(engines) => engines,
             Err(error) => {
@@ -162,28 +184,25 @@ impl Task {
                 return;
             }
         };
+        self.view.add_clients(engines.clients());
+        tokio::spawn(beat(metrics.clone()));
         // Nobody waits for it if the proxy is being stopped already.
         let _ = ready.send(Ok(()));
         let mut sessions = JoinSet::new();
         while let Some(order) = inbox.recv().await {
             match order {
-                Order::Serve(arrival) => match halves(arrival) {
-                    Ok((ingress, egress)) => {
-                        let load = Departure(self.load.clone());
-                        let key = board.floor().seat(Arc::new(egress), self.world.limits);
-                        let (board, world) = (board.clone(), self.world.clone());
-                        let attendant = Attendant::new(key, board, world, engines.clone(), ingress);
-                        sessions.spawn(async move {
-                            let gone = attendant.run().await;
-                            debug!(?gone, "session ended");
+                Order::Serve(guest) => {
+                    let load = Departure(self.load.clone());
+                    match self.attend(guest, (&board, &metrics), &engines) {
+                        Ok((attendant, stay)) => drop(sessions.spawn(async move {
+                            let reason = attendant.run().await;
+                            debug!(reason = reason.name(), "session ended");
+                            stay.end(reason);
                             drop(load);
-                        });
+                        })),
+                        Err(error) => debug!(%error, "client lost before it was served"),
                     }
-                    Err(error) => {
-                        self.load.fetch_sub(1, Ordering::Relaxed);
-                        debug!(%error, "client lost before it was served");
-                    }
-                },
+                }
                 Order::Drain(within) => {
                     board.floor().dismiss();
                     let ended = async { while sessions.join_next().await.is_some() {} };
@@ -202,6 +221,93 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Seats a client, and somebody to attend to it.
+    fn attend(
+        &self,
+        guest: Guest,
+        (board, metrics): (&Arc<Board>, &Arc<WorkerMetrics>),
+        engines: &Engines,
+    ) -> io::Result<(Attendant, Stay)> {
+        let world = &self.world;
+        let arrival = arrival(&guest.socket, world.moment(Instant::now()).run);
+        let (ingress, egress) = halves(guest.socket)?;
+        let me = Identity::new(&world.own, arrival, guest.password);
+        let card = me.card().clone();
+        let counts = Counts { metrics: metrics.clone(), listener: guest.listener };
+        let stay = Stay::begin(counts.clone());
+        let key = board.floor().seat(Arc::new(egress), world.limits, me, counts);
+        let shared = (board.clone(), world.clone(), metrics.clone());
+        Ok((Attendant::new(key, shared, engines.clone(), ingress, card), stay))
+    }
+}
+
+/// Says once a second that the worker is alive.
+async fn beat(metrics: Arc<WorkerMetrics>) {
+    loop {
+        metrics.beat(Instant::now());
+        sleep(BEAT).await;
+    }
+}
+
+/// Counts a client from its coming to its going, however it goes.
+#[derive(Debug)]
+struct Stay {
+    counts: Counts,
+    reason: Closed,
+}
+
+impl Stay {
+    fn begin(counts: Counts) -> Self {
+        if let Some(listener) = counts.metrics.listener(counts.listener) {
+            listener.opened();
+        }
+        // Unless somebody says how it ended.
+        Self { counts, reason: Closed::Panicked }
+    }
+
+    fn end(mut self, reason: Closed) {
+        self.reason = reason;
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if let Some(listener) = self.counts.metrics.listener(self.counts.listener) {
+            listener.closed(self.reason);
+        }
+    }
+}
+
+/// Where a client comes from, as it is shown to others.
+fn arrival(socket: &Accepted, at: Duration) -> Arrival {
+    let shown = |address: io::Result<SocketAddr>| {
+        address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
+    };
+    match socket {
+        Accepted::Tcp(stream) => Arrival {
+            peer: shown(stream.peer_addr()),
+            local: shown(stream.local_addr()),
+            via: Via::Tcp,
+            socket: stream.as_raw_fd(),
+            at,
+        },
+        Accepted::Unix(stream) => {
+            let path = stream.local_addr().ok();
+            let path = path.as_ref().and_then(|address| address.as_pathname());
+            let shown =
+                path.map_or_else(|| "?:0".to_owned(), |path| format!("{}:0", path.display()));
+            Arrival {
+                peer: shown.clone(),
+                local: shown,
+                via: Via::Unix,
+                socket: stream.as_raw_fd(),
+                at,
+            }
+        }
+    }
+}
+
 /// Counts a session off, however it ends.
 #[derive(Debug)]
 struct Departure(Arc<AtomicUsize>);
@@ -212,9 +318,9 @@ impl Drop for Departure {
     }
 }
 
-fn halves(arrival: Arrival) -> io::Result<(Ingress, Egress)> {
-    Ok(match arrival {
-        Arrival::Tcp(stream) => stream::of_tcp(net::TcpStream::from_std(stream)?),
-        Arrival::Unix(stream) => stream::of_unix(net::UnixStream::from_std(stream)?),
+fn halves(socket: Accepted) -> io::Result<(Ingress, Egress)> {
+    Ok(match socket {
+        Accepted::Tcp(stream) => stream::of_tcp(net::TcpStream::from_std(stream)?),
+        Accepted::Unix(stream) => stream::of_unix(net::UnixStream::from_std(stream)?),
     })
 }

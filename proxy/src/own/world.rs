@@ -10,9 +10,10 @@ use std::{
 
 use parking_lot::Mutex;
 use slotway::{Client, Error, cmd};
-use slotway_protocol::{CommandBuf, CommandTable, LoginState, PlanRules, Secret, Value};
+use slotway_protocol::{CommandBuf, CommandTable, PlanRules};
 
-use super::{Backend, Directory, EventLog, Pause};
+use super::{Backend, Directory, Pause};
+use crate::log::EventRing;
 
 /// What all sessions share: who else is there, what the cluster is, what the operator decided.
 #[derive(Debug)]
@@ -21,7 +22,6 @@ pub struct World {
     backend: Mutex<Arc<Backend>>,
     directory: Arc<Directory>,
     pause: Pause,
-    log: EventLog,
     rejected: AtomicU64,
 }
 
@@ -32,8 +32,6 @@ pub struct Settings {
     pub table: Arc<CommandTable>,
     /// Which of them are allowed.
     pub rules: Arc<PlanRules>,
-    /// The password that clients have to give; none lets everybody in.
-    pub password: Option<Secret>,
     /// How many databases the cluster has; 1 for most.
     pub databases: u32,
     /// How many clients may be there at a time.
@@ -44,8 +42,8 @@ pub struct Settings {
     pub run_id: String,
     /// What becomes of `CLIENT TRACKING ON`.
     pub tracking: TrackingSupport,
-    /// How many events `PROXY LOG` keeps.
-    pub events_max: usize,
+    /// What `PROXY LOG` shows.
+    pub events: EventRing,
 }
 
 /// What becomes of `CLIENT TRACKING ON`.
@@ -73,13 +71,11 @@ pub struct Moment {
 impl World {
     /// The shared state of a proxy in front of these servers.
     pub fn new(settings: Settings, backend: Backend) -> Self {
-        let log = EventLog::new(settings.events_max);
         Self {
             settings,
             backend: Mutex::new(Arc::new(backend)),
             directory: Arc::default(),
             pause: Pause::default(),
-            log,
             rejected: AtomicU64::new(0),
         }
     }
@@ -110,8 +106,8 @@ impl World {
     }
 
     /// What happened lately, for `PROXY LOG`.
-    pub fn log(&self) -> &EventLog {
-        &self.log
+    pub fn log(&self) -> &EventRing {
+        &self.settings.events
     }
 
     /// Counts a connection that was not taken.
@@ -122,14 +118,6 @@ impl World {
     /// How many connections were not taken.
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)
-    }
-
-    /// Whether a new client has to say who it is.
-    pub(super) fn first_login(&self) -> LoginState {
-        match self.settings.password {
-            Some(_) => LoginState::Pending,
-            None => LoginState::Done,
-        }
     }
 }
 

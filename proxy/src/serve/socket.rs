@@ -21,6 +21,16 @@ pub enum Socket {
     Unix(UnixListener, SocketFile),
 }
 
+impl Socket {
+    /// The address that it listens on, if it is on one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+}
+
 /// Where it really is, also if any free port was asked for.
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,13 +11,12 @@ fn world() -> World {
     let settings = Settings {
         table: Arc::new(table),
         rules,
-        password: None,
         databases: 1,
         clients_max: 100,
         port: 6379,
         run_id: "f".repeat(40),
         tracking: TrackingSupport::Refused,
-        events_max: 10,
+        events: crate::log::EventRing::new(10),
     };
     World::new(settings, Backend::new("valkey", "9.1.2"))
 }
