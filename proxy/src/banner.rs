@@ -67,8 +67,7 @@ pub fn banner(info: &ListenInfo<'_>) -> String {
 }
 
 impl At {
-    /// What it is called.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         match self {
             Self::Port(addr) | Self::TlsPort(addr) => addr.to_string(),
             Self::Path(path) => path.clone(),

@@ -11,15 +11,14 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-pub(crate) use desk::{Around, Counts};
+pub(crate) use desk::Around;
 use desk::{Desk, Taken};
 pub(crate) use errand::{Errand, Return};
 use slotway::engine::Outcome;
-use slotway_protocol::{NodeAddr, RequestError, RequestScan, RequestScanner, Sequence, Slot};
+use slotway_protocol::{NodeAddr, RequestScan, RequestScanner, Sequence, Slot};
 
 use crate::{
     ProxyLimits,
-    metrics::{Closed, Limit},
     own::{Ask, Identity},
     stream::Egress,
 };
@@ -38,9 +37,6 @@ pub(crate) struct Session {
     /// How much of what is to be written has been.
     written: usize,
     limits: ProxyLimits,
-    counts: Counts,
-    /// How many bytes were waiting for the client when that was last counted.
-    unsent: u64,
     standing: Standing,
     /// The session's task.
     waker: Option<Waker>,
@@ -69,26 +65,33 @@ enum Stall {
     Depth,
 }
 
+/// Why a session ends at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Gone {
+    /// It is over, and everything was written.
+    Over,
+    /// The client is no longer there.
+    Closed,
+    /// The client does not read what it asked for.
+    TooSlow,
+    /// Somebody had it closed.
+    Killed,
+    /// The cluster no longer lets the client hear what it listens to.
+    Forbidden,
+}
+
 impl Session {
-    pub(crate) fn new(
-        key: u64,
-        egress: Arc<Egress>,
-        limits: ProxyLimits,
-        me: Identity,
-        counts: Counts,
-    ) -> Self {
+    pub(crate) fn new(key: u64, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> Self {
         // Sessions without keys spread over the nodes.
         let home =
             Slot::new((key % u64::from(Slot::COUNT)) as u16).unwrap_or_else(|| Slot::of(b""));
         Self {
-            desk: Desk::new(key, home, me, counts.clone()),
+            desk: Desk::new(key, home, me),
             scanner: RequestScanner::new(limits.request),
             unread: Vec::new(),
             egress,
             written: 0,
             limits,
-            counts,
-            unsent: 0,
             standing: Standing::default(),
             waker: None,
         }
@@ -111,7 +114,6 @@ impl Session {
 
     /// Looks at bytes that were read.
     pub(crate) fn feed(&mut self, bytes: &[u8], around: &mut Around<'_>) {
-        self.counts.metrics.received_bytes.add(bytes.len() as u64);
         if !self.unread.is_empty() {
             self.unread.extend_from_slice(bytes);
             return self.look_on(around);
@@ -154,7 +156,6 @@ impl Session {
             }
             if self.desk.owed() >= self.limits.pipeline_max {
                 self.standing.stall = Stall::Depth;
-                self.counts.metrics.limited(Limit::Pipeline);
                 return at;
             }
             match self.scanner.scan(&bytes[at..]) {
@@ -168,12 +169,7 @@ impl Session {
                 Ok(RequestScan::Nothing { consumed }) => at += consumed,
                 Ok(RequestScan::Partial) => return at,
                 Err(error) => {
-                    let reason =
-                        if is_limit(&error) { Closed::InputLimit } else { Closed::Protocol };
-                    if reason == Closed::InputLimit {
-                        self.counts.metrics.limited(Limit::Request);
-                    }
-                    self.desk.refuse_all(&format!("ERR {error}"), reason);
+                    self.desk.refuse_all(&format!("ERR {error}"));
                     return bytes.len();
                 }
             }
@@ -186,7 +182,7 @@ impl Session {
         &mut self,
         cx: &mut Context<'_>,
         around: &mut Around<'_>,
-    ) -> Result<bool, Closed> {
+    ) -> Result<bool, Gone> {
         loop {
             let arranging = self.desk.is_arranging();
             let out_max = self.written + self.limits.output_pause;
@@ -205,28 +201,14 @@ impl Session {
     }
 
     /// Writes what there is, as far as the socket takes it.
-    pub(crate) fn flush(&mut self) -> Result<(), Closed> {
-        let flushed = self.write();
-        self.count_unsent((self.desk.out.len() - self.written) as u64);
-        flushed?;
-        match self.is_over() {
-            Some(reason) => Err(reason),
-            None => Ok(()),
-        }
-    }
-
-    fn write(&mut self) -> Result<(), Closed> {
+    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
         while self.written < self.desk.out.len() {
             match self.egress.try_write(&self.desk.out[self.written..]) {
-                Ok(0) => return Err(Closed::Broken),
-                Ok(count) => {
-                    self.written += count;
-                    self.counts.metrics.sent_bytes.add(count as u64);
-                }
+                Ok(0) => return Err(Gone::Closed),
+                Ok(count) => self.written += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.block(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Whoever leaves without reading everything leaves all the same.
-                Err(_) => return Err(Closed::ByClient),
+                Err(_) => return Err(Gone::Closed),
             }
         }
         self.written = 0;
@@ -238,15 +220,14 @@ impl Session {
                 self.scanner.release();
             }
         }
-        Ok(())
+        if self.is_over() { Err(Gone::Over) } else { Ok(()) }
     }
 
-    fn block(&mut self) -> Result<(), Closed> {
+    fn block(&mut self) -> Result<(), Gone> {
         self.standing.blocked = true;
         let waiting = self.desk.out.len() - self.written;
         if waiting > self.limits.output_max {
-            self.counts.metrics.limited(Limit::Output);
-            return Err(Closed::OutputLimit);
+            return Err(Gone::TooSlow);
         }
         // What was written is let go of now and then, not for each write.
         if self.written > waiting {
@@ -256,17 +237,8 @@ impl Session {
         Ok(())
     }
 
-    /// Counts how many bytes wait for the client.
-    fn count_unsent(&mut self, unsent: u64) {
-        if unsent != self.unsent {
-            self.counts.metrics.output_bytes.add(unsent);
-            self.counts.metrics.output_bytes.sub(self.unsent);
-            self.unsent = unsent;
-        }
-    }
-
     /// Writes on as soon as the socket takes more.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Closed> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
         loop {
             self.flush()?;
             if !self.standing.blocked {
@@ -275,15 +247,15 @@ impl Session {
             match self.egress.poll_ready(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Err(Closed::Broken),
+                Poll::Ready(Err(_)) => return Err(Gone::Closed),
             }
         }
     }
 
     /// Does what another session, or the operator, asks of this one.
-    pub(crate) fn obey(&mut self, ask: Ask) -> Result<(), Closed> {
+    pub(crate) fn obey(&mut self, ask: Ask) -> Result<(), Gone> {
         match ask {
-            Ask::Close => Err(Closed::Killed),
+            Ask::Close => Err(Gone::Killed),
             Ask::Unblock(how) => {
                 self.desk.unblock(how);
                 Ok(())
@@ -292,19 +264,18 @@ impl Session {
     }
 
     /// The client says that it will send no more.
-    pub(crate) fn end(&mut self) -> Result<(), Closed> {
+    pub(crate) fn end(&mut self) -> Result<(), Gone> {
         if self.desk.is_waiting() {
-            return Err(Closed::ByClient);
+            return Err(Gone::Closed);
         }
         self.standing.ended = true;
         Ok(())
     }
 
-    /// Why the connection is closed now, if it is.
-    fn is_over(&self) -> Option<Closed> {
+    /// Whether nothing will be said any more.
+    fn is_over(&self) -> bool {
         let answered = self.standing.stall == Stall::No && self.desk.is_idle();
-        let left = (self.standing.ended && answered).then_some(Closed::ByClient);
-        self.desk.is_over().or(left)
+        self.desk.is_over() || (self.standing.ended && answered)
     }
 
     /// Whether the task has something to do that nothing else wakes it for.
@@ -339,15 +310,4 @@ impl Session {
             none => *none = Some(cx.waker().clone()),
         }
     }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.count_unsent(0);
-    }
-}
-
-/// Whether a request is only too large.
-fn is_limit(error: &RequestError) -> bool {
-    matches!(error, RequestError::InlineTooLong | RequestError::RequestTooLong)
 }

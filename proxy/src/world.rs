@@ -12,9 +12,11 @@ use tokio::time::Instant;
 
 use crate::{
     ProxyConfig, ProxyLimits,
-    log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
 };
+
+/// How many events `PROXY LOG` keeps.
+const EVENTS_MAX: usize = 128;
 
 /// The commands, the rules and the bounds: the same for all sessions, and as long as the proxy runs.
 #[derive(Debug)]
@@ -28,8 +30,7 @@ pub(crate) struct World {
     pub(crate) transaction_bytes_max: usize,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
-    /// When the proxy began.
-    pub(crate) started: Instant,
+    started: Instant,
 }
 
 impl World {
@@ -37,7 +38,7 @@ impl World {
         config: &ProxyConfig,
         table: CommandTable,
         backend: Backend,
-        (port, events): (u16, EventRing),
+        port: u16,
     ) -> Self {
         let (table, rules) = (Arc::new(table), Arc::new(config.rules.clone()));
         let settings = Settings {
@@ -48,7 +49,7 @@ impl World {
             port,
             run_id: run_id(),
             tracking: TrackingSupport::Refused,
-            events,
+            events_max: EVENTS_MAX,
         };
         Self {
             table,

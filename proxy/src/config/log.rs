@@ -1,7 +1,5 @@
 //! How the log is written.
 
-use tracing_subscriber::filter::LevelFilter;
-
 /// How the log is written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Log {
@@ -37,16 +35,4 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Trace,
-}
-
-impl From<LogLevel> for LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Warn => Self::WARN,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Trace => Self::TRACE,
-        }
-    }
 }

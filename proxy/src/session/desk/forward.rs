@@ -1,7 +1,6 @@
 //! Commands that go to the owner of their slot: sent, sent again, and answered.
 
 use super::*;
-use crate::metrics;
 
 impl Desk {
     /// Puts a command in line at the owner of its slot.
@@ -16,9 +15,9 @@ impl Desk {
         let sequence = self.ring.next();
         let what = (slot, class, around.now);
         let earlier = self.earlier(slot, around);
-        let counted = (self.asking, self.is_muted());
+        let muted = self.is_muted();
         if self.order.first_time(slot, sequence, earlier) == Turn::Wait {
-            self.ring.enter(bytes, Stage::Waiting, what, counted);
+            self.ring.enter(bytes, Stage::Waiting, what, muted);
             return Taken::Yes;
         }
         let ticket = Ticket { session: self.key, sequence };
@@ -26,10 +25,10 @@ impl Desk {
         let engine = around.engines.of(self.me.protocol());
         match engine.forward(around.ways.of(self.me.protocol()), slot, bytes, ticket, deadline) {
             Some(line) => {
-                self.ring.enter(bytes, Stage::Travelling(line), what, counted);
+                self.ring.enter(bytes, Stage::Travelling(line), what, muted);
             }
             None => {
-                self.ring.enter(bytes, Stage::Waiting, what, counted);
+                self.ring.enter(bytes, Stage::Waiting, what, muted);
                 self.again(slot, sequence);
             }
         }
@@ -78,9 +77,6 @@ impl Desk {
             && let Some(sent) = self.ring.sent(sequence)
         {
             self.due.extend(self.order.answered(sent.slot, sequence));
-        }
-        if let Some(asked) = self.ring.asked(sequence) {
-            self.counts.count(asked, reply);
         }
         self.ring.finish(sequence, reply, &mut self.out);
     }
@@ -166,20 +162,5 @@ impl Desk {
             self.stand();
         }
         self.finish(sequence, &reply);
-    }
-}
-
-impl Counts {
-    #[inline]
-    fn count(&self, asked: Asked, reply: &[u8]) {
-        let outcome = match reply {
-            [b'-', text @ ..] => {
-                self.metrics.erred(text);
-                metrics::Outcome::Error
-            }
-            [b'!', ..] => metrics::Outcome::Error,
-            _ => metrics::Outcome::Ok,
-        };
-        self.metrics.answered(self.listener, asked, outcome);
     }
 }
