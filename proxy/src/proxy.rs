@@ -44,11 +44,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// Connects to the cluster, and serves whoever connects to what was bound.
-    pub async fn start(
-        config: &ProxyConfig,
-        bound: Bound,
-        log: &Log,
-    ) -> Result<Self, StartError> {
+    pub async fn start(config: &ProxyConfig, bound: Bound, log: &Log) -> Result<Self, StartError> {
         let client = Client::connect(config.cluster.clone()).await?;
         let backend = Backend::ask(&client).await?;
         let port = bound.listeners.iter().find_map(|bound| bound.socket.port()).unwrap_or(0);

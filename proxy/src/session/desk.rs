@@ -127,7 +127,7 @@ impl Desk {
             key,
             me,
             noted: Instant::now() - NOTED_EVERY,
-            ring: Ring { counts, ..Ring::default() },
+            ring: Ring::new(counts),
             order: SlotOrder::default(),
             epoch: 0,
             due: Vec::new(),

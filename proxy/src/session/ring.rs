@@ -82,6 +82,11 @@ struct Tape {
 }
 
 impl Ring {
+    /// Nothing is owed yet.
+    pub(crate) fn new(counts: Counts) -> Self {
+        Self { counts, ..Self::default() }
+    }
+
     /// Enters a command whose bytes are kept. Returns its number.
     pub(crate) fn enter(
         &mut self,
