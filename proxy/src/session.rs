@@ -159,6 +159,10 @@ impl Session {
         let mut at = 0;
         self.standing.stall = Stall::No;
         loop {
+            // Nothing is left that would have to wait.
+            if at == bytes.len() {
+                return at;
+            }
             if !self.desk.is_open() {
                 self.standing.stall = Stall::Drain;
                 return at;

@@ -60,6 +60,11 @@ impl Counts {
         self.metrics.answered(self.listener, asked, outcome);
     }
 
+    /// The command is split into so many.
+    pub(crate) fn split(&self, parts: usize) {
+        self.metrics.fanout.were(parts);
+    }
+
     /// The client introduced itself.
     pub(crate) fn greeted(&self, protocol: Protocol) {
         if let Some(listener) = self.metrics.listener(self.listener) {

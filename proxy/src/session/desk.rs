@@ -277,6 +277,9 @@ impl Desk {
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
             Plan::Pinned { .. } => self.wait(command, around),
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
+                if let Plan::Split(split) = &plan {
+                    self.ring.counts.split(split.parts().len());
+                }
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
 mod page;
+mod served;
 
 use std::{
     net::TcpListener,
