@@ -46,7 +46,10 @@ impl Proxy {
         let errors = log.try_clone().expect("a file can be written from two places");
         let mut command = Command::new(command::slotway());
         command.args(["proxy", &seed.to_string(), "--listen", &addr.to_string()]);
-        command.args(["--admin", "off"]).args(args);
+        if !args.contains(&"--admin") {
+            command.args(["--admin", "off"]);
+        }
+        command.args(args);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().expect("the command was built");
         let mut proxy = Self { child, addr, folder };
