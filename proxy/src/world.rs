@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::{
     ProxyConfig, ProxyLimits,
     own::{self, Backend, Moment, Settings, TrackingSupport},
+    subscribe::Audience,
 };
 
 /// How many events `PROXY LOG` keeps.
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) deadline: Duration,
     /// How many bytes the commands of a transaction may have.
     pub(crate) transaction_bytes_max: usize,
+    /// Who listens.
+    pub(crate) audience: Arc<Audience>,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
     started: Instant,
@@ -57,6 +60,7 @@ impl World {
             limits: config.limits,
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
+            audience: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),
         }

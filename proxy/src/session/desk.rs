@@ -7,6 +7,7 @@ mod standing;
 mod transactions;
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -61,6 +62,8 @@ pub(crate) struct Desk {
     /// Ends the command that waits.
     unblock: Option<oneshot::Sender<Unblock>>,
     listening: Option<Box<Listening>>,
+    /// Messages whose replies are due, and how many clients of the proxy are told of them.
+    published: VecDeque<(Sequence, usize)>,
     /// Where commands without keys go, so that they stay in their order.
     home: Slot,
     /// Replies that are to be written.
@@ -136,6 +139,7 @@ impl Desk {
             watch: Watch::Nothing,
             unblock: None,
             listening: None,
+            published: VecDeque::new(),
             home,
             out: Vec::new(),
         }
@@ -259,6 +263,7 @@ impl Desk {
             Plan::Single { slot, class } => self.send(command.bytes(), slot, class, around),
             // What has no key is about any: it comes after all that was sent before.
             Plan::AnyNode { class } if self.ring.is_all_in(self.home) => {
+                self.publish(command, around);
                 self.send(command.bytes(), self.home, class, around)
             }
             Plan::Refused(_) if own::is_proxy(command) => self.answer_proxy(command, around),

@@ -78,6 +78,11 @@ impl Desk {
         {
             self.due.extend(self.order.answered(sent.slot, sequence));
         }
+        if !self.published.is_empty()
+            && let Some(counted) = self.counted(sequence, reply)
+        {
+            return self.ring.finish(sequence, &counted, &mut self.out);
+        }
         self.ring.finish(sequence, reply, &mut self.out);
     }
 
