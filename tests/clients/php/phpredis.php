@@ -25,14 +25,14 @@ function answer($r, $call) {
 /** The messages of a subscription until one is `end`. */
 function messages($subscribe) {
     $got = [];
-    $error = error(fn () => bounded(fn () => $subscribe(function ($s, ...$message) use (&$got) {
+    $each = function ($s, ...$message) use (&$got) {
         $got[] = $message;
         if (end($message) === 'end') {
             // Its loop ends in no other way.
             $s->close();
         }
-    })));
-    return [$got, $error];
+    };
+    return [error(fn () => bounded(fn () => $subscribe($each))), $got];
 }
 
 /** Waits until a client blocks, as any other sees it. */
