@@ -173,7 +173,7 @@ step('sorted sets', function () use ($r) {
 
 step('more types', function () use ($r) {
     yield 'pfadd' => [$r->pfadd('{p}1', ['a', 'b', 'c']), $r->pfcount(['{p}1'])];
-    yield 'pfmerge' => [$r->pfadd('{p}2', ['c', 'd']), $r->pfmerge('{p}3', ['{p}1', '{p}2']), $r->pfcount(['{p}1', '{p}2'])];
+    yield 'pfmerge' => [$r->pfadd('{p}2', ['c', 'd']), $r->pfmerge(['{p}3', '{p}1', '{p}2']), $r->pfcount(['{p}1', '{p}2'])];
     yield 'geoadd' => $r->geoadd('geo', 13.361389, 38.115556, 'Palermo', 15.087269, 37.502669, 'Catania');
     yield 'geodist' => $r->geodist('geo', 'Palermo', 'Catania', 'km');
     yield 'geohash' => $r->executeRaw(['GEOHASH', 'geo', 'Palermo', 'nothing']);
