@@ -32,6 +32,8 @@ def text(value):
         data = value.encode() if isinstance(value, str) else value
         digest = hashlib.sha256(data).hexdigest()[:16]
         return f"{type(value).__name__} of {len(value)}, {digest}"
+    if isinstance(value, Exception):
+        return f"{type(value).__name__}: {value}"
     return repr(value)
 
 
@@ -39,13 +41,20 @@ def failure(error):
     return f"FAILED {type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def error(call, *args, **options):
-    """The error that a call is expected to end in."""
+def value_or_error(call, *args, **options):
+    """What a call returns or raises."""
     try:
-        value = call(*args, **options)
+        return call(*args, **options)
     except Exception as error:  # noqa: BLE001: any error is a result here
         return Expected(error)
-    raise AssertionError(f"no error, but {text(value)}")
+
+
+def error(call, *args, **options):
+    """The error that a call is expected to end in."""
+    value = value_or_error(call, *args, **options)
+    if not isinstance(value, Expected):
+        raise AssertionError(f"no error, but {text(value)}")
+    return value
 
 
 class Expected:

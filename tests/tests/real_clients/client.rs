@@ -63,6 +63,9 @@ const BOTH: &[Protocol] = &[Protocol::Resp2, Protocol::Resp3];
 
 pub(crate) const REDIS_PY: Client = script("redis-py", BOTH, "python", "python/redis_py.py");
 pub(crate) const IOREDIS: Client = script("ioredis", BOTH, "node", "node/ioredis.js");
+pub(crate) const NODE_REDIS: Client = script("node-redis", BOTH, "node", "node/node_redis.js");
+pub(crate) const VALKEY_GLIDE: Client =
+    script("valkey-glide", BOTH, "python", "python/valkey_glide.py");
 pub(crate) const REDIS_RS: Client =
     Client { name: "redis-rs", protocols: BOTH, session: Session::Here(redis_rs::session) };
 

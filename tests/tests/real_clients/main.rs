@@ -28,9 +28,14 @@ macro_rules! tests {
 }
 
 tests! {
-    REDIS_PY: redis_py_on_redis_7_0 on Redis70, redis_py_on_valkey_8_1 on Valkey81, redis_py_on_valkey_9_1 on Valkey91;
     IOREDIS: ioredis_on_valkey_9_1 on Valkey91;
+    NODE_REDIS: node_redis_on_valkey_9_1 on Valkey91;
+    REDIS_PY:
+        redis_py_on_redis_7_0 on Redis70,
+        redis_py_on_valkey_8_1 on Valkey81,
+        redis_py_on_valkey_9_1 on Valkey91;
     REDIS_RS: redis_rs_on_valkey_9_1 on Valkey91;
+    VALKEY_GLIDE: valkey_glide_on_valkey_9_1 on Valkey91;
 }
 
 /// What the client prints is the same on both endpoints, but for the differences that are listed,

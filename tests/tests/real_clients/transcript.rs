@@ -66,13 +66,15 @@ impl Transcript {
             return Some(trouble);
         }
         let lines = self.lines.lock();
-        for (at, line) in lines.iter().enumerate() {
-            if line.value.starts_with(FAILED) {
-                return Some(format!("{}: {}", line.name, line.value));
-            }
-            if lines[..at].iter().any(|other| other.name == line.name) {
-                return Some(format!("it prints `{}` twice", line.name));
-            }
+        let failed = lines.iter().filter(|line| line.value.starts_with(FAILED));
+        let failed: Vec<_> = failed.map(|line| format!("{}: {}", line.name, line.value)).collect();
+        if !failed.is_empty() {
+            return Some(failed.join("\n"));
+        }
+        let twice = (1..lines.len())
+            .find(|&at| lines[..at].iter().any(|before| before.name == lines[at].name));
+        if let Some(at) = twice {
+            return Some(format!("it prints `{}` twice", lines[at].name));
         }
         let last = lines.last().map(|line| (line.name.as_str(), line.value.as_str()));
         (last != Some(END)).then(|| format!("it does not end, it stops after {last:?}"))
