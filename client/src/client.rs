@@ -9,6 +9,7 @@ use crate::{
     Config, Error,
     cluster::Cluster,
     credentials::Rotation,
+    engine::Sink,
     refresh::{find_nodes, keep_fresh},
     reply::value_of,
     scan::Cursors,
@@ -35,6 +36,12 @@ pub(crate) struct Commands {
     pub(crate) cursors: Cursors,
 }
 
+impl Commands {
+    pub(crate) fn new(table: CommandTable, rules: PlanRules) -> Self {
+        Self { table, rules, cursors: Cursors::default() }
+    }
+}
+
 impl Client {
     /// Asks the seeds, one after another, for the cluster they belong to. One that answers is
     /// enough; other nodes are connected to when they are first needed.
@@ -46,17 +53,23 @@ impl Client {
         C: TryInto<Config>,
         Error: From<C::Error>,
     {
-        Self::connect_to(config.try_into()?).await
+        let commands = Commands::new(CommandTable::builtin(), PlanRules::allowing_all());
+        Self::connect_with(config.try_into()?, commands, None).await
     }
 
-    async fn connect_to(config: Config) -> Result<Self, Error> {
+    /// Connects a client that knows these commands, whose forwarded replies go to `sink`.
+    pub(crate) async fn connect_with(
+        config: Config,
+        commands: Commands,
+        sink: Option<Arc<dyn Sink>>,
+    ) -> Result<Self, Error> {
         let terms = Terms {
             deadline: config.limits.deadline,
             read_from: config.read_from,
             repeats: config.repeats,
             cached: false,
         };
-        let cluster = Arc::new(Cluster::new(Arc::new(config)));
+        let cluster = Arc::new(Cluster::new(Arc::new(config), sink));
         let rotation = cluster.config.credentials_provider.as_ref().map(Rotation::new);
         first_view(&cluster).await?;
         if let Some(rotation) = rotation {
@@ -64,11 +77,6 @@ impl Client {
         }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
-        let commands = Commands {
-            table: CommandTable::builtin(),
-            rules: PlanRules::allowing_all(),
-            cursors: Cursors::default(),
-        };
         Ok(Self { cluster, commands: Arc::new(commands), terms })
     }
 

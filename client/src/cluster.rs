@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::{
     Config, ReadFrom,
     cache::Cache,
+    engine::Sink,
     node::{Common, Node},
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
@@ -51,6 +52,9 @@ pub(crate) struct Cluster {
     rounds: watch::Sender<u64>,
     /// What is listened to.
     pub(crate) hub: Hub,
+    /// Changes with every way and every connection.
+    epoch: Arc<AtomicU64>,
+    sink: Option<Arc<dyn Sink>>,
 }
 
 /// One table, and its nodes beside it: what one attempt at a call goes by.
@@ -62,7 +66,7 @@ pub(crate) struct Routes {
 }
 
 impl Cluster {
-    pub(crate) fn new(config: Arc<Config>) -> Self {
+    pub(crate) fn new(config: Arc<Config>, sink: Option<Arc<dyn Sink>>) -> Self {
         let cache = config.cache;
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
         let leases = Arc::new(Semaphore::new(config.limits.leases_max));
@@ -79,12 +83,24 @@ impl Cluster {
             leases,
             rounds: watch::Sender::new(0),
             hub: Hub::default(),
+            epoch: Arc::default(),
+            sink,
         }
     }
 
     /// The routes as of now.
     pub(crate) fn routes(&self) -> Guard<Arc<Routes>> {
         self.routes.load()
+    }
+
+    /// A number that has changed when the way of any slot, or a connection, has.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    fn ways_changed(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Replaces the routes by those of a newer view.
@@ -110,6 +126,7 @@ impl Cluster {
         *known = kept;
         drop(known);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
+        self.ways_changed();
         self.check_cache();
         Ok(())
     }
@@ -137,6 +154,8 @@ impl Cluster {
             leases: self.leases.clone(),
             counters: self.counters.clone(),
             cache: self.cache.clone(),
+            epoch: self.epoch.clone(),
+            sink: self.sink.clone(),
         };
         Arc::new(Node::new(addr.clone(), place, common))
     }
@@ -155,6 +174,7 @@ impl Cluster {
                 Moved::Patched | Moved::Unchanged | Moved::UnknownNode => routes.clone(),
             });
         }
+        self.ways_changed();
         self.check_cache();
         self.refresh();
     }

@@ -25,6 +25,7 @@ use crate::{
     Config,
     cache::Cache,
     connection::{Connection, Tracked},
+    engine::Outlet,
     error::ConnectError,
     stream::Stream,
     tcp::dial,
@@ -40,6 +41,7 @@ pub(crate) async fn connect(
     config: &Config,
     access: Access,
     cache: Option<&Arc<Cache>>,
+    outlet: Option<Outlet>,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
     // What is waiting for the connection would otherwise wait for ever.
     let opened = caught(open(node, at, config, access)).await;
@@ -52,7 +54,7 @@ pub(crate) async fn connect(
         }
         Some(_) | None => None,
     };
-    Ok((Connection::start(stream, &config.limits, tracked), negotiated))
+    Ok((Connection::start(stream, &config.limits, tracked, outlet), negotiated))
 }
 
 /// Asks the server to tell when keys change that were read for the cache. False if it cannot.

@@ -13,12 +13,15 @@ mod tests;
 use std::{
     num::NonZeroU16,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
-use calls::Calls;
 pub(crate) use calls::Ended;
+use calls::{Calls, Told, Waiter};
 use parking_lot::Mutex;
 use slotway_protocol::{Abandoned, Delivery, Pipeline, PipelineFull, Progress, UnitId};
 use tokio::{
@@ -29,6 +32,7 @@ use tokio::{
 use crate::{
     Limits,
     cache::{Cache, ConnectionId},
+    engine::{Outlet, Ticket},
 };
 
 const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
@@ -39,7 +43,11 @@ const ASKING: &[u8] = b"*1\r\n$6\r\nASKING\r\n";
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     tracked: Option<ConnectionId>,
+    serial: u64,
 }
+
+/// Tells connections apart, whatever became of those before.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// The cache that wants to hear what changes, and the connection's name there. Dropped, it says
 /// that nothing will be heard any more.
@@ -135,7 +143,12 @@ pub(crate) enum NotTaken {
 
 impl Connection {
     /// Takes over a stream on which the handshake is done.
-    pub(crate) fn start<S>(stream: S, limits: &Limits, tracked: Option<Tracked>) -> Self
+    pub(crate) fn start<S>(
+        stream: S,
+        limits: &Limits,
+        tracked: Option<Tracked>,
+        outlet: Option<Outlet>,
+    ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -148,8 +161,32 @@ impl Connection {
         };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
         let id = tracked.as_ref().map(|tracked| tracked.id);
-        tokio::spawn(driver::Driver::new(shared.clone(), stream, limits, tracked).run());
-        Self { shared, tracked: id }
+        let driver = driver::Driver::new(shared.clone(), stream, limits, tracked, outlet);
+        tokio::spawn(driver.run());
+        Self { shared, tracked: id, serial: SERIAL.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Puts a command in line whose reply goes to the sink.
+    #[inline]
+    pub(crate) fn forward(
+        &self,
+        bytes: &[u8],
+        ticket: Ticket,
+        deadline: Instant,
+    ) -> Result<(), NotTaken> {
+        let mut state = self.shared.state.lock();
+        state.put([&[], bytes], NonZeroU16::MIN, Waiter::Sink(ticket), deadline)?;
+        let driver = state.driver.take();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        Ok(())
+    }
+
+    /// What tells it from every other connection.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Puts a unit in line. It is on its way when this returns; its last reply is awaited with what
@@ -165,17 +202,8 @@ impl Connection {
             Manner::Plain | Manner::Reading => (&[][..], replies),
             Manner::Asking => (ASKING, replies.saturating_add(1)),
         };
-        let len = prefix.len() + bytes.len();
         let mut state = self.shared.state.lock();
-        if state.life != Life::Open {
-            return Err(NotTaken::Closed);
-        }
-        state.pipeline.admit(len).map_err(NotTaken::Full)?;
-        state.unsent.extend_from_slice(prefix);
-        state.unsent.extend_from_slice(bytes);
-        let place = state.calls.enter(deadline);
-        let unit = state.pipeline.push(place, len, replies);
-        state.calls.name(place, unit);
+        let (place, unit) = state.put([prefix, bytes], replies, Waiter::Task(None), deadline)?;
         let driver = state.driver.take();
         drop(state);
         if let Some(driver) = driver {
@@ -267,6 +295,27 @@ impl Drop for Call {
 }
 
 impl State {
+    #[inline]
+    fn put(
+        &mut self,
+        [prefix, bytes]: [&[u8]; 2],
+        replies: NonZeroU16,
+        waiter: Waiter,
+        deadline: Instant,
+    ) -> Result<(u32, UnitId), NotTaken> {
+        if self.life != Life::Open {
+            return Err(NotTaken::Closed);
+        }
+        let len = prefix.len() + bytes.len();
+        self.pipeline.admit(len).map_err(NotTaken::Full)?;
+        self.unsent.extend_from_slice(prefix);
+        self.unsent.extend_from_slice(bytes);
+        let place = self.calls.enter(waiter, deadline);
+        let unit = self.pipeline.push(place, len, replies);
+        self.calls.name(place, unit);
+        Ok((place, unit))
+    }
+
     /// Takes a unit back, or sees to it that its reply is dropped.
     fn abandon(&mut self, unit: UnitId) -> Delivery {
         match self.pipeline.abandon(unit) {
@@ -279,11 +328,11 @@ impl State {
     }
 
     /// Ends all calls: the connection is gone.
-    fn close(&mut self, partial_reply: bool) -> Vec<Waker> {
+    fn close(&mut self, partial_reply: bool) -> Vec<Told> {
         self.life = Life::Closed;
         self.unsent = Vec::new();
         let lost: Vec<(u32, Progress)> = self.pipeline.lost(partial_reply).collect();
         let ends = lost.into_iter();
-        ends.filter_map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
+        ends.map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
     }
 }

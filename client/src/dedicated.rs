@@ -104,6 +104,11 @@ impl Dedicated {
         T::from_value(accepted(self.call(cmd.command()?).await?)?)
     }
 
+    /// Ends what is known to have left the connection as it was: others may have it.
+    pub(crate) fn give_back(self) {
+        self.lease.give_back();
+    }
+
     pub(crate) fn decode(&self, frame: &Bytes) -> Result<Value, Error> {
         Ok(value_of(frame, &self.client.cluster.config.limits.reply)?)
     }

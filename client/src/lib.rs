@@ -31,6 +31,7 @@ mod connection;
 mod credentials;
 mod dedicated;
 mod dispatch;
+pub mod engine;
 mod error;
 mod follow;
 mod from_value;
@@ -83,9 +84,9 @@ pub use script::{Script, ScriptCall};
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;
 pub use slotway_protocol::{
-    AddressRule, AddressRuleError, AddressRules, CommandBuf, Credentials, Delivery, Health, Node,
-    NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot, SlotRange, SlotTable,
-    Topology, Value,
+    AddressRule, AddressRuleError, AddressRules, Channel, ChannelKind, CommandBuf, Credentials,
+    Delivery, Health, Node, NodeAddr, NodeId, NodeInfo, Protocol, Repeats, Secret, Shard, Slot,
+    SlotRange, SlotTable, Topology, Value,
 };
 pub use stats::{Counted, NodeStats, Stats};
 pub use subscribe::{Event, Message, Subscription};

@@ -3,7 +3,10 @@
 mod lease;
 mod link;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 pub(crate) use lease::Lease;
 use link::Link;
@@ -16,6 +19,7 @@ use crate::{
     cache::Cache,
     connect::{connect, open},
     connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
+    engine::{Outlet, Sink, Ticket},
     error::ConnectError,
     places::Place,
     stats::{Counters, NodeStats},
@@ -45,6 +49,9 @@ pub(crate) struct Common {
     pub(crate) leases: Arc<Semaphore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) cache: Option<Arc<Cache>>,
+    /// Changes with every connection.
+    pub(crate) epoch: Arc<AtomicU64>,
+    pub(crate) sink: Option<Arc<dyn Sink>>,
 }
 
 /// Why a command could not be put in line at a node.
@@ -127,6 +134,21 @@ impl Node {
         self.shared.ready().as_ref()?.send(unit, Manner::Plain, deadline).ok()
     }
 
+    /// Puts a command in line whose reply goes to the sink, if there is a connection that takes it
+    /// now. Returns which that is.
+    #[inline]
+    pub(crate) fn forward(&self, bytes: &[u8], ticket: Ticket, deadline: Instant) -> Option<u64> {
+        let ready = self.shared.ready();
+        let connection = ready.as_ref()?;
+        connection.forward(bytes, ticket, deadline).ok()?;
+        Some(connection.serial())
+    }
+
+    /// The connection on which a command would be put in line.
+    pub(crate) fn line(&self) -> Option<u64> {
+        Some(self.shared.ready().as_ref()?.serial())
+    }
+
     /// The connection that all calls share, made first if that is needed.
     pub(crate) async fn connection(
         self: &Arc<Self>,
@@ -155,6 +177,11 @@ impl Node {
         self.shared.disconnect();
         self.reading.disconnect();
         self.idle.lock().clear();
+        self.lines_changed();
+    }
+
+    fn lines_changed(&self) {
+        self.common.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// How its shared connections are.
@@ -178,7 +205,10 @@ impl Node {
         let Place { at, id } = self.place();
         let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
         let config = self.config();
-        let (connection, negotiated) = connect(&self.addr, &at, config, access, cache).await?;
+        let sink = self.common.sink.clone();
+        let outlet = sink.map(|sink| Outlet { sink, node: self.addr.clone() });
+        let connected = connect(&self.addr, &at, config, access, cache, outlet).await;
+        let (connection, negotiated) = connected?;
         if let Some(expected) = id {
             let found = node_id(&connection, config).await?;
             if found != expected {

@@ -9,6 +9,7 @@ mod choose;
 mod hub;
 mod inbox;
 mod line;
+mod reach;
 mod registry;
 
 use std::{
@@ -96,6 +97,8 @@ pub enum Event {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
+    /// What sort of subscription it came for.
+    pub kind: ChannelKind,
     /// The channel that it was published to.
     pub channel: Bytes,
     /// The pattern that it came for, if that was one.
@@ -104,51 +107,49 @@ pub struct Message {
     pub payload: Bytes,
 }
 
-/// What can be listened to.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-enum Topic {
-    Plain(Bytes),
-    Pattern(Bytes),
-    Sharded(Bytes),
-    /// A pattern of notifications, which each primary sends for its own keys alone.
-    Keyspace(Bytes),
-}
-
 impl Client {
     /// Listens to channels. All that is published after this has returned comes.
+    ///
+    /// The channels of keyspace notifications, and patterns that fit some of them, are listened to at
+    /// every primary, each of which tells of its own keys alone.
     pub async fn subscribe(&self, channels: impl ToArgs) -> Result<Subscription, Error> {
-        self.listen(names(channels, Topic::Plain)?).await
+        self.listen(names(channels, ChannelKind::Plain)?).await
     }
 
     /// Listens to all channels whose names fit one of these patterns, such as `news.*`.
     pub async fn psubscribe(&self, patterns: impl ToArgs) -> Result<Subscription, Error> {
-        self.listen(names(patterns, Topic::Pattern)?).await
+        self.listen(names(patterns, ChannelKind::Pattern)?).await
     }
 
     /// Listens to sharded channels, which live where the slots of their names live. They may belong
     /// to different slots. Servers know them from 7.0 on.
     pub async fn ssubscribe(&self, channels: impl ToArgs) -> Result<Subscription, Error> {
-        self.listen(names(channels, Topic::Sharded)?).await
+        self.listen(names(channels, ChannelKind::Sharded)?).await
     }
 
     /// Listens to the keyspace notifications of all primaries, such as `__keyevent@0__:expired` or
     /// `__keyspace@0__:user:*`. Servers send them only if `notify-keyspace-events` says so.
     pub async fn keyspace_events(&self, patterns: impl ToArgs) -> Result<Subscription, Error> {
-        let topics = names(patterns, Topic::Keyspace)?;
+        let topics = names(patterns, ChannelKind::Pattern)?;
         // Any other message would come once from each primary.
-        if topics.iter().any(|topic| !topic.name().starts_with(b"__key")) {
+        if topics.iter().any(|topic| !topic.name.starts_with(b"__key")) {
             let why = "a pattern of keyspace notifications starts with __keyspace@ or __keyevent@";
             return Err(Error::Refused(why.to_owned()));
         }
         self.listen(topics).await
     }
 
-    async fn listen(&self, topics: Vec<Topic>) -> Result<Subscription, Error> {
-        let inbox = Arc::new(Inbox::new(&self.cluster.config.limits));
-        let (cluster, deadline) = (self.cluster.clone(), self.terms.deadline);
-        let subscription = Subscription { cluster, inbox, deadline };
+    async fn listen(&self, topics: Vec<Channel>) -> Result<Subscription, Error> {
+        let subscription = self.subscription();
         subscription.add(topics).await?;
         Ok(subscription)
+    }
+
+    /// A subscription to nothing yet, for those who do not wait for each channel: see
+    /// [`Subscription::begin`].
+    pub fn subscription(&self) -> Subscription {
+        let inbox = Arc::new(Inbox::new(&self.cluster.config.limits));
+        Subscription { cluster: self.cluster.clone(), inbox, deadline: self.terms.deadline }
     }
 }
 
@@ -161,38 +162,56 @@ impl Subscription {
 
     /// Adds channels: either all of them, or none if this fails or is dropped.
     pub async fn subscribe(&self, channels: impl ToArgs) -> Result<(), Error> {
-        self.add(names(channels, Topic::Plain)?).await
+        self.add(names(channels, ChannelKind::Plain)?).await
     }
 
     /// Adds patterns of channels; like [`Self::subscribe`].
     pub async fn psubscribe(&self, patterns: impl ToArgs) -> Result<(), Error> {
-        self.add(names(patterns, Topic::Pattern)?).await
+        self.add(names(patterns, ChannelKind::Pattern)?).await
     }
 
     /// Adds sharded channels; like [`Self::subscribe`].
     pub async fn ssubscribe(&self, channels: impl ToArgs) -> Result<(), Error> {
-        self.add(names(channels, Topic::Sharded)?).await
+        self.add(names(channels, ChannelKind::Sharded)?).await
     }
 
     /// Takes channels away. Their messages that have come already are still to be read.
     pub fn unsubscribe(&self, channels: impl ToArgs) -> Result<(), Error> {
-        self.remove(&names(channels, Topic::Plain)?);
+        self.remove(&names(channels, ChannelKind::Plain)?);
         Ok(())
     }
 
     /// Takes patterns of channels away; like [`Self::unsubscribe`].
     pub fn punsubscribe(&self, patterns: impl ToArgs) -> Result<(), Error> {
-        self.remove(&names(patterns, Topic::Pattern)?);
+        self.remove(&names(patterns, ChannelKind::Pattern)?);
         Ok(())
     }
 
     /// Takes sharded channels away; like [`Self::unsubscribe`].
     pub fn sunsubscribe(&self, channels: impl ToArgs) -> Result<(), Error> {
-        self.remove(&names(channels, Topic::Sharded)?);
+        self.remove(&names(channels, ChannelKind::Sharded)?);
         Ok(())
     }
 
-    async fn add(&self, topics: Vec<Topic>) -> Result<(), Error> {
+    /// Asks for a channel and does not wait until it is confirmed, for which there is
+    /// [`poll_confirmed`](Self::poll_confirmed). One that is there already stays as it is.
+    pub fn begin(&self, channel: &Channel) {
+        Hub::join(&self.cluster, &self.inbox, vec![channel.clone()]);
+    }
+
+    /// Whether all messages of a channel come that [`begin`](Self::begin) was called for, or why
+    /// none will. Whoever does not want to wait any longer takes the channel away, and so does
+    /// whoever wants to ask again for one that was refused.
+    pub fn poll_confirmed(&self, cx: &Context<'_>, channel: &Channel) -> Poll<Result<(), Error>> {
+        self.inbox.poll_settled(cx, channel)
+    }
+
+    /// Takes a channel of any sort away; like [`Self::unsubscribe`].
+    pub fn end(&self, channel: &Channel) {
+        self.remove(std::slice::from_ref(channel));
+    }
+
+    async fn add(&self, topics: Vec<Channel>) -> Result<(), Error> {
         let all = topics.clone();
         let new = Hub::join(&self.cluster, &self.inbox, topics);
         let mut joining = Joining { subscription: self, new };
@@ -201,12 +220,12 @@ impl Subscription {
         Ok(())
     }
 
-    fn remove(&self, topics: &[Topic]) {
+    fn remove(&self, topics: &[Channel]) {
         self.cluster.hub.leave(&self.inbox, topics);
     }
 }
 
-async fn settled(inbox: &Inbox, topics: &[Topic], waited: Duration) -> Result<(), Error> {
+async fn settled(inbox: &Inbox, topics: &[Channel], waited: Duration) -> Result<(), Error> {
     match timeout(waited, inbox.settle(topics)).await {
         Ok(settled) => settled,
         Err(_) => Err(Error::NotSubscribed { waited }),
@@ -216,7 +235,7 @@ async fn settled(inbox: &Inbox, topics: &[Topic], waited: Duration) -> Result<()
 /// Topics that are taken away again unless they were confirmed.
 struct Joining<'a> {
     subscription: &'a Subscription,
-    new: Vec<Topic>,
+    new: Vec<Channel>,
 }
 
 impl Drop for Joining<'_> {
@@ -239,40 +258,26 @@ impl Stream for Subscription {
     }
 }
 
-impl Topic {
-    fn name(&self) -> &Bytes {
-        let (Self::Plain(name) | Self::Pattern(name) | Self::Sharded(name) | Self::Keyspace(name)) =
-            self;
-        name
-    }
-
-    /// What it is on a connection.
-    fn channel(&self) -> Channel {
-        let kind = match self {
-            Self::Plain(_) => ChannelKind::Plain,
-            Self::Pattern(_) | Self::Keyspace(_) => ChannelKind::Pattern,
-            Self::Sharded(_) => ChannelKind::Sharded,
-        };
-        Channel { kind, name: self.name().clone() }
-    }
-}
-
 impl From<&Published> for Message {
     fn from(published: &Published) -> Self {
         let Published { to, channel, payload } = published;
         let pattern = (to.kind == ChannelKind::Pattern).then(|| to.name.clone());
-        Self { channel: channel.clone(), pattern, payload: payload.clone() }
+        Self { kind: to.kind, channel: channel.clone(), pattern, payload: payload.clone() }
     }
 }
 
 /// The names that were given, as topics of one sort, each once.
-fn names(given: impl ToArgs, topic: fn(Bytes) -> Topic) -> Result<Vec<Topic>, Error> {
+fn names(given: impl ToArgs, kind: ChannelKind) -> Result<Vec<Channel>, Error> {
     let given = cmd("SUBSCRIBE").arg(given);
     let given = given.command()?.as_command();
     if given.len() == 1 {
         return Err(Error::Refused("no channel was named".to_owned()));
     }
-    Ok(given.args().skip(1).map(|name| topic(Bytes::copy_from_slice(name))).collect())
+    Ok(given
+        .args()
+        .skip(1)
+        .map(|name| Channel { kind, name: Bytes::copy_from_slice(name) })
+        .collect())
 }
 
 #[cfg(test)]
@@ -294,11 +299,17 @@ mod tests {
 
     #[test]
     fn channels_are_named_one_by_one_or_together() {
-        let plain = |names: &[&'static str]| -> Vec<Topic> {
-            names.iter().map(|name| Topic::Plain(Bytes::from_static(name.as_bytes()))).collect()
+        let plain = |names: &[&'static str]| -> Vec<Channel> {
+            names
+                .iter()
+                .map(|name| Channel {
+                    kind: ChannelKind::Plain,
+                    name: Bytes::from_static(name.as_bytes()),
+                })
+                .collect()
         };
-        assert_eq!(names("a", Topic::Plain).unwrap(), plain(&["a"]));
-        assert_eq!(names(("a", ["b", "c"]), Topic::Plain).unwrap(), plain(&["a", "b", "c"]));
-        assert!(matches!(names([""; 0], Topic::Plain), Err(Error::Refused(_))));
+        assert_eq!(names("a", ChannelKind::Plain).unwrap(), plain(&["a"]));
+        assert_eq!(names(("a", ["b", "c"]), ChannelKind::Plain).unwrap(), plain(&["a", "b", "c"]));
+        assert!(matches!(names([""; 0], ChannelKind::Plain), Err(Error::Refused(_))));
     }
 }

@@ -18,15 +18,16 @@ pub fn encoded_len<A: AsRef<[u8]>>(args: &[A]) -> usize {
     header(args.len()) + args.iter().map(bulk).sum::<usize>()
 }
 
-/// Appends `*3\r\n`, `$5\r\n` and the like.
-pub(crate) fn encode_header(out: &mut Vec<u8>, kind: u8, count: usize) {
+/// Appends what stands before the elements of an array, the bytes of a bulk string and the like, such
+/// as `*3\r\n`; or a whole number, with `:`.
+pub fn encode_header(out: &mut Vec<u8>, kind: u8, count: usize) {
     out.push(kind);
     out.extend_from_slice(Decimal::new(count as u64).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a bulk string.
-pub(crate) fn encode_bulk(out: &mut Vec<u8>, body: &[u8]) {
+pub fn encode_bulk(out: &mut Vec<u8>, body: &[u8]) {
     encode_header(out, b'$', body.len());
     out.extend_from_slice(body);
     out.extend_from_slice(b"\r\n");

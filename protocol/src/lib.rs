@@ -36,7 +36,7 @@ pub use backoff::Backoff;
 pub use block::{Block, lost_its_place};
 pub use command::{Command, CommandBuf, CommandTooLong};
 pub use command_table::{CommandTable, CommandTableError, UnknownCommand};
-pub use encode::{encode_command, encoded_len};
+pub use encode::{encode_bulk, encode_command, encode_header, encoded_len};
 pub use handshake::{
     Access, Credentials, Greeting, Handshake, HandshakeError, HandshakeStep, Negotiated, Protocol,
 };

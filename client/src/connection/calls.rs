@@ -6,6 +6,8 @@ use bytes::Bytes;
 use slotway_protocol::{Delivery, Progress, UnitId};
 use tokio::time::Instant;
 
+use crate::engine::Ticket;
+
 /// How a call on a connection ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -24,13 +26,15 @@ pub(super) struct Calls {
     places: Vec<Place>,
     free: Vec<u32>,
     waiting: usize,
+    /// How many of those that wait are tasks.
+    tasks: usize,
 }
 
 #[derive(Debug)]
 enum Place {
     Free,
     Waiting {
-        waker: Option<Waker>,
+        waiter: Waiter,
         deadline: Instant,
         unit: Option<UnitId>,
         /// The first error among the replies to its unit.
@@ -39,11 +43,30 @@ enum Place {
     Ended(Ended),
 }
 
+/// Who waits for a reply.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// A task; none before it has asked for the first time.
+    Task(Option<Waker>),
+    /// Whoever the connection hands over to all that was forwarded.
+    Sink(Ticket),
+}
+
+/// Who is to hear that a call has ended.
+#[derive(Debug)]
+pub(super) enum Told {
+    Nobody,
+    /// It looks for itself.
+    Task(Waker),
+    Sink(Ticket, Ended),
+}
+
 impl Calls {
     /// Takes a place for a call that has until `deadline`.
-    pub(super) fn enter(&mut self, deadline: Instant) -> u32 {
+    pub(super) fn enter(&mut self, waiter: Waiter, deadline: Instant) -> u32 {
         self.waiting += 1;
-        let place = Place::Waiting { waker: None, deadline, unit: None, refused: None };
+        self.tasks += usize::from(matches!(waiter, Waiter::Task(_)));
+        let place = Place::Waiting { waiter, deadline, unit: None, refused: None };
         match self.free.pop() {
             Some(index) => {
                 self.places[index as usize] = place;
@@ -73,10 +96,22 @@ impl Calls {
         }
     }
 
-    /// Ends a call with the last reply to its unit. Returns who is to be woken.
-    pub(super) fn answer(&mut self, index: u32, reply: Bytes) -> Option<Waker> {
+    /// Ends a call of the sink whose reply has come: its place is free again. None if it is a
+    /// task's.
+    #[inline]
+    pub(super) fn forwarded(&mut self, index: u32) -> Option<Ticket> {
+        let place = self.places.get_mut(index as usize)?;
+        let Place::Waiting { waiter: Waiter::Sink(ticket), .. } = *place else { return None };
+        *place = Place::Free;
+        self.free.push(index);
+        self.waiting -= 1;
+        Some(ticket)
+    }
+
+    /// Ends a call with the last reply to its unit. Returns who is to hear of it.
+    pub(super) fn answer(&mut self, index: u32, reply: Bytes) -> Told {
         let Some(Place::Waiting { refused, .. }) = self.places.get_mut(index as usize) else {
-            return None;
+            return Told::Nobody;
         };
         // EXEC only says that it did not run; the error of a queued command says why.
         let reply = match refused.take() {
@@ -86,18 +121,22 @@ impl Calls {
         self.end(index, Ended::Reply(reply))
     }
 
-    /// Ends a call. Returns who is to be woken.
-    pub(super) fn end(&mut self, index: u32, ended: Ended) -> Option<Waker> {
-        let place = self.places.get_mut(index as usize)?;
+    /// Ends a call. Returns who is to hear of it.
+    pub(super) fn end(&mut self, index: u32, ended: Ended) -> Told {
+        if let Some(ticket) = self.forwarded(index) {
+            return Told::Sink(ticket, ended);
+        }
+        let Some(place) = self.places.get_mut(index as usize) else { return Told::Nobody };
         match std::mem::replace(place, Place::Ended(ended)) {
-            Place::Waiting { waker, .. } => {
+            Place::Waiting { waiter: Waiter::Task(waker), .. } => {
                 self.waiting -= 1;
-                waker
+                self.tasks -= 1;
+                waker.map_or(Told::Nobody, Told::Task)
             }
             // It had ended before; what it was told first counts.
-            other @ (Place::Free | Place::Ended(_)) => {
+            other @ (Place::Free | Place::Ended(_) | Place::Waiting { .. }) => {
                 *place = other;
-                None
+                Told::Nobody
             }
         }
     }
@@ -105,10 +144,11 @@ impl Calls {
     /// How the call ended, if it did, and its place is free again; else `waker` is woken then.
     pub(super) fn take(&mut self, index: u32, waker: &Waker) -> Option<Ended> {
         let place = &mut self.places[index as usize];
-        if let Place::Waiting { waker: kept, .. } = place {
-            match kept {
-                Some(kept) => kept.clone_from(waker),
-                None => *kept = Some(waker.clone()),
+        if let Place::Waiting { waiter, .. } = place {
+            match waiter {
+                Waiter::Task(Some(kept)) => kept.clone_from(waker),
+                Waiter::Task(kept @ None) => *kept = Some(waker.clone()),
+                Waiter::Sink(_) => {}
             }
             return None;
         }
@@ -127,12 +167,23 @@ impl Calls {
         self.free.push(index);
         let waited = matches!(place, Place::Waiting { .. });
         self.waiting -= usize::from(waited);
+        self.tasks -= usize::from(waited);
         waited
+    }
+
+    /// Whether any of those that have not ended is a task.
+    pub(super) fn has_tasks(&self) -> bool {
+        self.tasks > 0
     }
 
     /// How many have not ended.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Whether more than one of them is.
+    pub(super) fn several_tasks(&self) -> bool {
+        self.tasks > 1
     }
 
     /// The calls whose time was up before `now`, and the units they wait for.

@@ -2,13 +2,14 @@
 
 use std::{
     io,
+    ops::Range,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use slotway_protocol::{Answered, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
@@ -17,8 +18,11 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{Ended, Life, Shared, Tracked};
-use crate::Limits;
+use super::{Ended, Life, Shared, Told, Tracked};
+use crate::{
+    Limits,
+    engine::{Outcome, Outlet, Ticket},
+};
 
 /// How often it is looked for calls whose time is up.
 const TICK: Duration = Duration::from_millis(10);
@@ -40,7 +44,12 @@ pub(super) struct Driver<S> {
     scanner: ReplyScanner,
     limits: ReplyLimits,
     tracked: Option<Tracked>,
-    replies: Vec<Bytes>,
+    outlet: Option<Outlet>,
+    /// Where the whole replies are in what was read.
+    cuts: Vec<Range<usize>>,
+    /// Which of them are for the sink.
+    forwarded: Vec<(Ticket, Range<usize>)>,
+    ends: Vec<(Ticket, Ended)>,
     wakers: Vec<Waker>,
     tick: Pin<Box<Sleep>>,
     /// Whether the driver has stood back, so that calls to come leave in the same write.
@@ -68,6 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         stream: S,
         limits: &Limits,
         tracked: Option<Tracked>,
+        outlet: Option<Outlet>,
     ) -> Self {
         Self {
             shared,
@@ -78,7 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             scanner: ReplyScanner::new(limits.reply),
             limits: limits.reply,
             tracked,
-            replies: Vec::new(),
+            outlet,
+            cuts: Vec::new(),
+            forwarded: Vec::new(),
+            ends: Vec::new(),
             wakers: Vec::new(),
             tick: Box::pin(sleep(TICK)),
             stood_back: false,
@@ -114,7 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return false;
         }
         let state = self.shared.state.lock();
-        if state.unsent.is_empty() || state.calls.waiting() < 2 || self.written < self.writing.len()
+        if state.unsent.is_empty()
+            || !state.calls.several_tasks()
+            || self.written < self.writing.len()
         {
             return false;
         }
@@ -182,31 +197,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Finds the whole replies in what was read, and hears the messages between them.
     fn cut_replies(&mut self) -> Result<(), End> {
-        while let ReplyScan::Complete(reply) = self.scanner.scan(&self.read)? {
-            let frame = self.read.split_to(reply.len);
+        let mut at = self.cuts_end();
+        while let ReplyScan::Complete(reply) = self.scanner.scan(&self.read[at..])? {
+            let cut = at..at + reply.len;
+            at = cut.end;
             if reply.kind != ReplyKind::Push {
-                self.replies.push(frame.freeze());
-            } else if let Some(tracked) = &self.tracked {
-                // Before the replies that came with it: none of them is kept that it speaks of.
-                tracked.cache.heard(&frame.freeze(), &self.limits);
+                self.cuts.push(cut);
+                continue;
             }
+            if let Some(tracked) = &self.tracked {
+                // Before the replies that came with it: none of them is kept that it speaks of.
+                tracked.cache.heard(&Bytes::copy_from_slice(&self.read[cut]), &self.limits);
+            }
+            self.cuts.push(at..at);
         }
         Ok(())
     }
 
+    /// How much of what was read are whole replies.
+    fn cuts_end(&self) -> usize {
+        self.cuts.last().map_or(0, |cut| cut.end)
+    }
+
     /// Gives the replies to those whose turn it is.
     fn deliver(&mut self) -> Result<(), End> {
+        let total = self.cuts_end();
         let mut state = self.shared.state.lock();
+        // Tasks share the buffer among them; the sink looks at it where it is.
+        let shared = state.calls.has_tasks().then(|| self.read.split_to(total).freeze());
+        let bytes = shared.as_deref().unwrap_or_else(|| &self.read[..total]);
+        let frame = |cut: Range<usize>| match &shared {
+            Some(shared) => shared.slice(cut),
+            None => Bytes::copy_from_slice(&bytes[cut]),
+        };
         let mut unexpected = None;
-        for reply in self.replies.drain(..) {
+        for cut in self.cuts.drain(..).filter(|cut| !cut.is_empty()) {
             match state.pipeline.answer() {
-                Ok(Answered::Last(place)) => {
-                    self.wakers.extend(state.calls.answer(place, reply));
-                }
+                Ok(Answered::Last(place)) => match state.calls.forwarded(place) {
+                    Some(ticket) => self.forwarded.push((ticket, cut)),
+                    None => {
+                        if let Told::Task(waker) = state.calls.answer(place, frame(cut)) {
+                            self.wakers.push(waker);
+                        }
+                    }
+                },
                 Ok(Answered::Part { unit, .. }) => {
                     if let Some(&mut place) = state.pipeline.ticket(unit) {
-                        state.calls.note(place, reply);
+                        state.calls.note(place, frame(cut));
                     }
                 }
                 Ok(Answered::Dropped) => {}
@@ -217,6 +256,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         drop(state);
+        if let (Some(outlet), false) = (&self.outlet, self.forwarded.is_empty()) {
+            let forwarded = self.forwarded.drain(..);
+            outlet.take(&mut forwarded.map(|(ticket, cut)| (ticket, Outcome::Reply(&bytes[cut]))));
+        }
+        if shared.is_none() {
+            self.read.advance(total);
+        }
         self.wakers.drain(..).for_each(Waker::wake);
         unexpected.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -236,10 +282,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let late: Vec<_> = state.calls.late(now).collect();
             for (place, unit) in late {
                 let delivery = state.abandon(unit);
-                self.wakers.extend(state.calls.end(place, Ended::Late(delivery)));
+                match state.calls.end(place, Ended::Late(delivery)) {
+                    Told::Nobody => {}
+                    Told::Task(waker) => self.wakers.push(waker),
+                    Told::Sink(ticket, ended) => self.ends.push((ticket, ended)),
+                }
             }
             drop(state);
             self.wakers.drain(..).for_each(Waker::wake);
+            self.tell_ends();
         }
     }
 
@@ -260,10 +311,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
+impl<S> Driver<S> {
+    /// Tells the sink of what ended without a reply.
+    fn tell_ends(&mut self) {
+        if let (Some(outlet), false) = (&self.outlet, self.ends.is_empty()) {
+            outlet.take(&mut self.ends.drain(..).filter_map(|(ticket, ended)| match ended {
+                Ended::Lost(progress) => Some((ticket, Outcome::Lost(progress))),
+                Ended::Late(delivery) => Some((ticket, Outcome::Late(delivery))),
+                Ended::Reply(_) => None,
+            }));
+        }
+    }
+}
+
 impl<S> Drop for Driver<S> {
     /// However the task ends, also with its runtime: no call waits for ever.
     fn drop(&mut self) {
-        let wakers = self.shared.state.lock().close(!self.read.is_empty());
-        wakers.into_iter().for_each(Waker::wake);
+        let told = self.shared.state.lock().close(!self.read.is_empty());
+        for told in told {
+            match told {
+                Told::Nobody => {}
+                Told::Task(waker) => waker.wake(),
+                Told::Sink(ticket, ended) => self.ends.push((ticket, ended)),
+            }
+        }
+        self.tell_ends();
     }
 }

@@ -15,7 +15,7 @@ const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 fn start(limits: &Limits) -> (Connection, DuplexStream) {
     let (ours, node) = duplex(64 << 10);
-    (Connection::start(ours, limits, None), node)
+    (Connection::start(ours, limits, None, None), node)
 }
 
 fn soon() -> Instant {

@@ -140,6 +140,7 @@ async fn dial_link(node: Arc<Node>, manner: Manner) {
                 info!(node = %node.addr, version = negotiated.version, "connected");
                 node.common.counters.count(Counted::Connected);
                 link.replace(Some(Arc::new(connection)));
+                node.lines_changed();
                 Dial::Idle
             }
             Err(error) => {

@@ -81,7 +81,7 @@ fn answer(nodes: &[u16], covered: u16, epoch: u64) -> Answer {
 }
 
 fn knowing(answers: &[Answer]) -> Cluster {
-    let cluster = Cluster::new(Arc::new(Config::new([addr(1)])));
+    let cluster = Cluster::new(Arc::new(Config::new([addr(1)])), None);
     take_in(&cluster, answers, true);
     cluster
 }

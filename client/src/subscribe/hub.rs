@@ -3,16 +3,16 @@
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use slotway_protocol::{Health, NodeAddr, Slot, UnexpectedFrame, Value};
+use slotway_protocol::{Channel, Health, NodeAddr, UnexpectedFrame, Value};
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
 };
 
 use super::{
-    Topic,
     inbox::Inbox,
     line,
+    reach::sources_of,
     registry::{Lesson, Registry, Source},
 };
 use crate::cluster::{Cluster, Routes};
@@ -44,8 +44,8 @@ impl Hub {
     pub(super) fn join(
         cluster: &Arc<Cluster>,
         inbox: &Arc<Inbox>,
-        topics: Vec<Topic>,
-    ) -> Vec<Topic> {
+        topics: Vec<Channel>,
+    ) -> Vec<Channel> {
         let mut state = cluster.hub.state.lock();
         let routes = cluster.routes();
         let mut new = topics;
@@ -58,7 +58,7 @@ impl Hub {
     }
 
     /// Takes topics away from an inbox.
-    pub(super) fn leave(&self, inbox: &Arc<Inbox>, topics: &[Topic]) {
+    pub(super) fn leave(&self, inbox: &Arc<Inbox>, topics: &[Channel]) {
         let mut state = self.state.lock();
         for topic in topics {
             state.registry.leave(topic, inbox);
@@ -165,20 +165,6 @@ async fn keep_placed(cluster: Weak<Cluster>) {
         drop(cluster);
         // Two nodes may send a channel back and forth for a moment.
         sleep(limits.backoff.floor).await;
-    }
-}
-
-/// Where a topic's messages come from, by these routes.
-fn sources_of(topic: &Topic, routes: &Routes) -> Vec<Source> {
-    match topic {
-        Topic::Plain(_) | Topic::Pattern(_) => vec![Source::Anywhere],
-        Topic::Sharded(name) => {
-            let owner = routes.owner(Slot::of(name));
-            owner.into_iter().map(|node| Source::At(node.addr().clone())).collect()
-        }
-        Topic::Keyspace(_) => {
-            routes.primaries().map(|node| Source::At(node.addr().clone())).collect()
-        }
     }
 }
 

@@ -10,10 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use slotway_protocol::Published;
+use slotway_protocol::{Channel, Published};
 use tokio::sync::Notify;
 
-use super::{Event, Message, Topic};
+use super::{Event, Message};
 use crate::{Error, Limits};
 
 /// What a message takes besides its bytes, roughly.
@@ -41,8 +41,8 @@ struct State {
     /// The last of the marks that went with them.
     mark: Option<Mark>,
     /// As many as there were topics, at most.
-    refused: VecDeque<(Topic, Error)>,
-    topics: HashMap<Topic, Standing>,
+    refused: VecDeque<(Channel, Error)>,
+    topics: HashMap<Channel, Standing>,
     /// How many of them are broken.
     broken: usize,
     reader: Option<Waker>,
@@ -85,7 +85,7 @@ impl Inbox {
     }
 
     /// Takes a topic in that is not confirmed yet. False if it is there already.
-    pub(super) fn add(&self, topic: &Topic) -> bool {
+    pub(super) fn add(&self, topic: &Channel) -> bool {
         let mut state = self.state.lock();
         let new = !state.topics.contains_key(topic);
         if new {
@@ -95,7 +95,7 @@ impl Inbox {
     }
 
     /// Forgets a topic. Its messages that have come already stay.
-    pub(super) fn remove(&self, topic: &Topic) {
+    pub(super) fn remove(&self, topic: &Channel) {
         let mut state = self.state.lock();
         if let Some(Standing::Broken) = state.topics.remove(topic) {
             state.heal();
@@ -107,12 +107,12 @@ impl Inbox {
     }
 
     /// All that it has.
-    pub(super) fn topics(&self) -> Vec<Topic> {
+    pub(super) fn topics(&self) -> Vec<Channel> {
         self.state.lock().topics.keys().cloned().collect()
     }
 
     /// From here on, all messages of the topic come.
-    pub(super) fn whole(&self, topic: &Topic) {
+    pub(super) fn whole(&self, topic: &Channel) {
         let mut state = self.state.lock();
         let Some(standing) = state.topics.get_mut(topic) else { return };
         if let Standing::Broken = std::mem::replace(standing, Standing::Whole) {
@@ -123,7 +123,7 @@ impl Inbox {
     }
 
     /// From here on, messages of the topic may be missing.
-    pub(super) fn broken(&self, topic: &Topic) {
+    pub(super) fn broken(&self, topic: &Channel) {
         let mut state = self.state.lock();
         let Some(standing @ Standing::Whole) = state.topics.get_mut(topic) else { return };
         *standing = Standing::Broken;
@@ -135,7 +135,7 @@ impl Inbox {
     }
 
     /// The server will have nothing to do with the topic.
-    pub(super) fn refused(&self, topic: &Topic, error: &Error) {
+    pub(super) fn refused(&self, topic: &Channel, error: &Error) {
         let mut state = self.state.lock();
         let Some(standing) = state.topics.get_mut(topic) else { return };
         if let Standing::Waiting = standing {
@@ -162,7 +162,7 @@ impl Inbox {
     }
 
     /// Waits until each of these is confirmed, or one is refused.
-    pub(super) async fn settle(&self, mut topics: &[Topic]) -> Result<(), Error> {
+    pub(super) async fn settle(&self, mut topics: &[Channel]) -> Result<(), Error> {
         loop {
             let settled = self.settled.notified();
             // Each is looked at until it is settled and never again: they may be many.
@@ -180,7 +180,25 @@ impl Inbox {
         }
     }
 
-    fn standing(&self, topic: &Topic) -> Option<Standing> {
+    /// Whether this one is confirmed, or why it is not to be had.
+    pub(super) fn poll_settled(
+        &self,
+        cx: &Context<'_>,
+        topic: &Channel,
+    ) -> Poll<Result<(), Error>> {
+        let mut state = self.state.lock();
+        match state.topics.get(topic) {
+            Some(Standing::Whole | Standing::Broken) => Poll::Ready(Ok(())),
+            Some(Standing::Refused(error)) => Poll::Ready(Err(error.clone())),
+            None => Poll::Ready(Err(Error::Refused("the channel was not asked for".to_owned()))),
+            Some(Standing::Waiting) => {
+                state.register(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn standing(&self, topic: &Channel) -> Option<Standing> {
         self.state.lock().topics.get(topic).cloned()
     }
 
@@ -193,9 +211,7 @@ impl Inbox {
         if state.topics.is_empty() {
             return Poll::Ready(None);
         }
-        if !state.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-            state.reader = Some(cx.waker().clone());
-        }
+        state.register(cx);
         Poll::Pending
     }
 
@@ -225,9 +241,16 @@ impl Inbox {
 }
 
 impl State {
+    /// Remembers whom to wake when there is something new.
+    fn register(&mut self, cx: &Context<'_>) {
+        if !self.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            self.reader = Some(cx.waker().clone());
+        }
+    }
+
     fn next(&mut self) -> Option<Event> {
         if let Some((topic, error)) = self.refused.pop_front() {
-            return Some(Event::Refused { channel: topic.name().clone(), error });
+            return Some(Event::Refused { channel: topic.name, error });
         }
         if self.missed > 0 {
             return Some(Event::Lagged { missed: std::mem::take(&mut self.missed) });

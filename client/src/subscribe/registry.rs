@@ -9,13 +9,12 @@ use std::{
 };
 
 use slotway_protocol::{
-    Channel, ChannelKind, Heard, NodeAddr, Notice, Slot, Subscriptions, UnexpectedFrame, Value,
-    Wanted,
+    Channel, Heard, NodeAddr, Notice, Slot, Subscriptions, UnexpectedFrame, Value, Wanted,
 };
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::{Topic, inbox::Inbox};
+use super::{inbox::Inbox, reach::Reach};
 use crate::Error;
 
 /// Where a connection goes.
@@ -30,7 +29,7 @@ pub(super) enum Source {
 /// All subscriptions of a client.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    topics: HashMap<Topic, Entry>,
+    topics: HashMap<Channel, Entry>,
     lines: BTreeMap<Source, Line>,
     /// Lines that nobody runs yet.
     started: Vec<(Source, Arc<Notify>)>,
@@ -85,7 +84,7 @@ impl Registry {
     /// Adds a listener to a topic, which comes from these sources if it is new.
     pub(super) fn join(
         &mut self,
-        topic: &Topic,
+        topic: &Channel,
         inbox: &Arc<Inbox>,
         sources: impl FnOnce() -> Vec<Source>,
     ) {
@@ -102,7 +101,7 @@ impl Registry {
     }
 
     /// Takes a listener away from a topic.
-    pub(super) fn leave(&mut self, topic: &Topic, inbox: &Arc<Inbox>) {
+    pub(super) fn leave(&mut self, topic: &Channel, inbox: &Arc<Inbox>) {
         let Some(entry) = self.topics.get_mut(topic) else { return };
         entry.listeners.retain(|listener| !Arc::ptr_eq(listener, inbox));
         if entry.listeners.is_empty() {
@@ -111,8 +110,8 @@ impl Registry {
     }
 
     /// Moves every topic to where it belongs now.
-    pub(super) fn place_all(&mut self, sources: impl Fn(&Topic) -> Vec<Source>) {
-        let topics: Vec<Topic> = self.topics.keys().cloned().collect();
+    pub(super) fn place_all(&mut self, sources: impl Fn(&Channel) -> Vec<Source>) {
+        let topics: Vec<Channel> = self.topics.keys().cloned().collect();
         for topic in &topics {
             self.place(topic, sources(topic));
         }
@@ -139,7 +138,8 @@ impl Registry {
             let Some(line) = self.lines.get_mut(source) else { break };
             match line.subscriptions.handle_frame(frame, node)? {
                 Heard::Message(message) => {
-                    let entry = self.topics.get(&topic_of(source, &message.to));
+                    let takes = Reach::of(&message.to).takes(&message.channel, source);
+                    let entry = self.topics.get(&message.to).filter(|_| takes);
                     // One that is still on its way from an earlier source would come twice.
                     let entry = entry.filter(|entry| entry.comes_from(source));
                     let listeners = entry.into_iter().flat_map(|entry| &entry.listeners);
@@ -160,7 +160,7 @@ impl Registry {
                     lessons.push(Lesson::Moved(slot, to));
                 }
                 Heard::TurnedAway { .. } => lessons.push(Lesson::Stale),
-                Heard::Refused { channel, error } => self.refuse(source, &channel, &error),
+                Heard::Refused { channel, error } => self.refuse(&channel, &error),
                 Heard::Nothing => {}
             }
         }
@@ -234,18 +234,18 @@ impl Registry {
 
     /// Whether somebody listens to what each primary says.
     pub(super) fn follows_primaries(&self) -> bool {
-        self.topics.keys().any(|topic| matches!(topic, Topic::Keyspace(_)))
+        self.topics.keys().any(|topic| Reach::of(topic).follows_primaries())
     }
 
     /// Lets a topic come from these sources and no others.
-    fn place(&mut self, topic: &Topic, sources: Vec<Source>) {
+    fn place(&mut self, topic: &Channel, sources: Vec<Source>) {
         let Some(entry) = self.topics.get_mut(topic) else { return };
-        let (was_whole, channel) = (entry.is_whole(), topic.channel());
+        let was_whole = entry.is_whole();
         let lines = &mut self.lines;
         entry.sources.retain(|(source, _)| {
             let stays = sources.contains(source);
             if let Some(line) = lines.get_mut(source).filter(|_| !stays) {
-                line.subscriptions.unwant(&channel);
+                line.subscriptions.unwant(topic);
                 line.bell.notify_one();
             }
             stays
@@ -259,7 +259,7 @@ impl Registry {
                 self.started.push((source.clone(), line.bell.clone()));
                 line
             });
-            let stand = match line.subscriptions.want(&channel) {
+            let stand = match line.subscriptions.want(topic) {
                 Wanted::Active => Stand::Active,
                 Wanted::Pending => Stand::Pending,
             };
@@ -288,32 +288,25 @@ impl Registry {
         all
     }
 
-    fn change(
-        &mut self,
-        source: &Source,
-        channel: &Channel,
-        mut change: impl FnMut(Stand) -> Stand,
-    ) {
-        let topic = topic_of(source, channel);
-        let Some(entry) = self.topics.get_mut(&topic) else { return };
+    fn change(&mut self, source: &Source, topic: &Channel, mut change: impl FnMut(Stand) -> Stand) {
+        let Some(entry) = self.topics.get_mut(topic) else { return };
         let was_whole = entry.is_whole();
         for (at, stand) in &mut entry.sources {
             if at == source {
                 *stand = change(*stand);
             }
         }
-        entry.tell(&topic, was_whole);
+        entry.tell(topic, was_whole);
     }
 
-    fn refuse(&mut self, source: &Source, channel: &Channel, error: &[u8]) {
-        let topic = topic_of(source, channel);
-        let Some(entry) = self.topics.get(&topic) else { return };
+    fn refuse(&mut self, topic: &Channel, error: &[u8]) {
+        let Some(entry) = self.topics.get(topic) else { return };
         let error = Error::from_server(error);
-        entry.listeners.iter().for_each(|listener| listener.refused(&topic, &error));
-        self.drop_topic(&topic);
+        entry.listeners.iter().for_each(|listener| listener.refused(topic, &error));
+        self.drop_topic(topic);
     }
 
-    fn drop_topic(&mut self, topic: &Topic) {
+    fn drop_topic(&mut self, topic: &Channel) {
         self.place(topic, Vec::new());
         self.topics.remove(topic);
     }
@@ -330,7 +323,7 @@ impl Entry {
         self.sources.iter().any(|(at, stand)| at == source && stand.is_confirmed())
     }
 
-    fn tell(&self, topic: &Topic, was_whole: bool) {
+    fn tell(&self, topic: &Channel, was_whole: bool) {
         match (was_whole, self.is_whole()) {
             (false, true) => self.listeners.iter().for_each(|listener| listener.whole(topic)),
             (true, false) => self.listeners.iter().for_each(|listener| listener.broken(topic)),
@@ -352,16 +345,5 @@ impl Stand {
 impl Line {
     fn new() -> Self {
         Self { subscriptions: Subscriptions::default(), bell: Arc::default(), node: None }
-    }
-}
-
-/// What a channel of a connection is to those who listen.
-fn topic_of(source: &Source, channel: &Channel) -> Topic {
-    let name = channel.name.clone();
-    match (channel.kind, source) {
-        (ChannelKind::Plain, _) => Topic::Plain(name),
-        (ChannelKind::Sharded, _) => Topic::Sharded(name),
-        (ChannelKind::Pattern, Source::Anywhere) => Topic::Pattern(name),
-        (ChannelKind::Pattern, Source::At(_)) => Topic::Keyspace(name),
     }
 }

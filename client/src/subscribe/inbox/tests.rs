@@ -1,9 +1,9 @@
-use slotway_protocol::{Channel, ChannelKind};
+use slotway_protocol::ChannelKind;
 
 use super::*;
 
-fn topic(name: &'static str) -> Topic {
-    Topic::Plain(Bytes::from_static(name.as_bytes()))
+fn topic(name: &'static str) -> Channel {
+    Channel { kind: ChannelKind::Plain, name: Bytes::from_static(name.as_bytes()) }
 }
 
 fn published(payload: &str) -> Published {

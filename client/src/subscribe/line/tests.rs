@@ -1,9 +1,10 @@
+use slotway_protocol::{Channel, ChannelKind};
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 use crate::{
     Config,
-    subscribe::{Event, Topic, inbox::Inbox},
+    subscribe::{Event, inbox::Inbox},
 };
 
 /// A line that is connected to the test, and one who listens to some channels over it.
@@ -17,7 +18,7 @@ struct Stage {
 impl Stage {
     fn new(channels: &[String]) -> Self {
         let node = NodeAddr::new("a", 7000);
-        let cluster = Arc::new(Cluster::new(Arc::new(Config::new([node.clone()]))));
+        let cluster = Arc::new(Cluster::new(Arc::new(Config::new([node.clone()])), None));
         let inbox = Arc::new(Inbox::new(&cluster.config.limits));
         let bell = cluster.hub.line(|registry| {
             for channel in channels {
@@ -46,8 +47,8 @@ impl Stage {
     }
 }
 
-fn topic(channel: &str) -> Topic {
-    Topic::Plain(Bytes::copy_from_slice(channel.as_bytes()))
+fn topic(channel: &str) -> Channel {
+    Channel { kind: ChannelKind::Plain, name: Bytes::copy_from_slice(channel.as_bytes()) }
 }
 
 async fn read_until(stream: &mut DuplexStream, end: &str) -> String {

@@ -1,6 +1,7 @@
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use slotway_protocol::ChannelKind;
 
 use super::*;
 use crate::{Limits, subscribe::Event};
@@ -13,8 +14,12 @@ fn at(name: &str) -> Source {
     Source::At(node(name))
 }
 
-fn sharded(name: &str) -> Topic {
-    Topic::Sharded(Bytes::copy_from_slice(name.as_bytes()))
+fn sharded(name: &str) -> Channel {
+    Channel { kind: ChannelKind::Sharded, name: Bytes::copy_from_slice(name.as_bytes()) }
+}
+
+fn news() -> Channel {
+    Channel { kind: ChannelKind::Plain, name: Bytes::from_static(b"news") }
 }
 
 /// A registry with one subscriber, and lines that are all connected.
@@ -29,7 +34,7 @@ impl Stage {
         Self { registry: Registry::default(), inbox }
     }
 
-    fn join(&mut self, topic: &Topic, sources: &[Source]) {
+    fn join(&mut self, topic: &Channel, sources: &[Source]) {
         assert!(self.inbox.add(topic));
         self.registry.join(topic, &self.inbox, || sources.to_vec());
         for (source, _) in self.registry.started() {
@@ -155,12 +160,12 @@ fn a_channel_whose_slot_nobody_owns_waits_for_an_owner() {
 #[test]
 fn notifications_are_whole_when_every_primary_sends_them() {
     let mut stage = Stage::new();
-    let topic = Topic::Keyspace(Bytes::from_static(b"__key*"));
+    let topic = Channel { kind: ChannelKind::Pattern, name: Bytes::from_static(b"__keyevent@*") };
     stage.join(&topic, &[at("a"), at("b")]);
     for source in [at("a"), at("b")] {
-        stage.sends(&source, "PSUBSCRIBE __key*");
-        stage.hears(&source, &["psubscribe", "__key*", "1"]);
-        stage.hears(&source, &["pmessage", "__key*", "__keyevent@0__:set", "key"]);
+        stage.sends(&source, "PSUBSCRIBE __keyevent@*");
+        stage.hears(&source, &["psubscribe", "__keyevent@*", "1"]);
+        stage.hears(&source, &["pmessage", "__keyevent@*", "__keyevent@0__:set", "key"]);
     }
     // The first came before there were all.
     stage.check(&["key", "key"]);
@@ -172,9 +177,28 @@ fn notifications_are_whole_when_every_primary_sends_them() {
 }
 
 #[test]
+fn a_pattern_that_fits_notifications_among_others_hears_nothing_twice() {
+    let mut stage = Stage::new();
+    let topic = Channel { kind: ChannelKind::Pattern, name: Bytes::from_static(b"?*") };
+    let sources = [Source::Anywhere, at("a"), at("b")];
+    stage.join(&topic, &sources);
+    for source in &sources {
+        stage.sends(source, "PSUBSCRIBE ?*");
+        stage.hears(source, &["psubscribe", "?*", "1"]);
+    }
+    for source in &sources {
+        stage.hears(source, &["pmessage", "?*", "news", "words"]);
+    }
+    // The node that may be any is this one.
+    stage.hears(&Source::Anywhere, &["pmessage", "?*", "__keyevent@0__:set", "key"]);
+    stage.hears(&at("b"), &["pmessage", "?*", "__keyevent@0__:set", "key"]);
+    stage.check(&["words", "key"]);
+}
+
+#[test]
 fn the_last_who_leaves_ends_a_subscription_and_no_one_before() {
     let mut stage = Stage::new();
-    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    let (topic, source) = (news(), Source::Anywhere);
     stage.join(&topic, std::slice::from_ref(&source));
     stage.sends(&source, "SUBSCRIBE news");
     stage.hears(&source, &["subscribe", "news", "1"]);
@@ -193,7 +217,7 @@ fn the_last_who_leaves_ends_a_subscription_and_no_one_before() {
 #[test]
 fn a_line_without_a_task_gets_another() {
     let mut stage = Stage::new();
-    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    let (topic, source) = (news(), Source::Anywhere);
     stage.join(&topic, std::slice::from_ref(&source));
     stage.sends(&source, "SUBSCRIBE news");
     stage.hears(&source, &["subscribe", "news", "1"]);
@@ -209,7 +233,7 @@ fn a_line_without_a_task_gets_another() {
 #[test]
 fn a_node_that_is_no_good_is_left() {
     let mut stage = Stage::new();
-    let (topic, source) = (Topic::Plain(Bytes::from_static(b"news")), Source::Anywhere);
+    let (topic, source) = (news(), Source::Anywhere);
     stage.join(&topic, std::slice::from_ref(&source));
     stage.registry.evict(|_| true);
     assert!(stage.registry.flush(&source, &mut Vec::new()));

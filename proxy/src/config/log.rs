@@ -1,0 +1,38 @@
+//! How the log is written.
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Log {
+    /// For whom.
+    pub format: LogFormat,
+    /// What is left out.
+    pub level: LogLevel,
+}
+
+/// For whom the log is written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON anywhere else.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// How important a line has to be.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum LogLevel {
+    /// Something does not work.
+    Error,
+    /// A person should look.
+    Warn,
+    /// What happens once, or rarely.
+    #[default]
+    Info,
+    /// A line for each connection or request.
+    Debug,
+    /// Everything.
+    Trace,
+}

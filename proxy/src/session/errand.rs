@@ -1,0 +1,123 @@
+//! What a session has done by a future: whatever is more than to put a command in line.
+
+use std::{fmt, pin::Pin};
+
+use bytes::Bytes;
+use slotway::{
+    Error,
+    engine::{Engine, Held, Setback},
+};
+use slotway_protocol::{Command, Sequence, Slot};
+
+use super::{queue::Queue, ring::Sent};
+use crate::reply;
+
+/// A command that is being seen to, and its place in the session.
+pub(crate) struct Errand {
+    future: Pin<Box<dyn Future<Output = Return> + Send>>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Return {
+    pub(crate) sequence: Sequence,
+    pub(crate) reply: Bytes,
+    pub(crate) then: Then,
+}
+
+/// What a session has beyond the reply when an errand is done.
+#[derive(Debug)]
+pub(crate) enum Then {
+    Nothing,
+    /// Keys in this slot are watched on this connection.
+    Watch(Held, Slot),
+    /// Keys were watched, and no longer are.
+    WatchLost,
+}
+
+impl fmt::Debug for Errand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Errand").finish_non_exhaustive()
+    }
+}
+
+impl Errand {
+    fn new(
+        sequence: Sequence,
+        reply: impl Future<Output = Result<Bytes, Error>> + Send + 'static,
+    ) -> Self {
+        Self::then(sequence, async { (reply.await, Then::Nothing) })
+    }
+
+    fn then(
+        sequence: Sequence,
+        work: impl Future<Output = (Result<Bytes, Error>, Then)> + Send + 'static,
+    ) -> Self {
+        let future = async move {
+            let (reply, then) = work.await;
+            let reply = reply.unwrap_or_else(|error| reply::of_error(&error).into());
+            Return { sequence, reply, then }
+        };
+        Self { future: Box::pin(future) }
+    }
+
+    /// What it is, for whoever polls it.
+    pub(crate) fn into_future(self) -> Pin<Box<dyn Future<Output = Return> + Send>> {
+        self.future
+    }
+
+    /// A command that goes wherever its plan says.
+    pub(crate) fn call(sequence: Sequence, engine: &Engine, command: &Command<'_>) -> Self {
+        let (engine, command) = (engine.clone(), command.to_buf());
+        Self::new(sequence, async move { engine.call(command.as_command()).await })
+    }
+
+    /// A command for one slot that was not answered there, or could not be sent.
+    pub(crate) fn follow(
+        sequence: Sequence,
+        engine: &Engine,
+        command: Vec<u8>,
+        sent: Sent,
+        setback: Option<Setback>,
+    ) -> Self {
+        let engine = engine.clone();
+        Self::new(sequence, async move {
+            let Sent { slot, class, started, .. } = sent;
+            engine.follow(&command, Some(slot), class, setback, started).await
+        })
+    }
+
+    /// A whole transaction.
+    pub(crate) fn exec(sequence: Sequence, engine: &Engine, queue: Queue) -> Self {
+        let engine = engine.clone();
+        let (slot, commands) = (queue.slot(), queue.len());
+        let block = queue.into_block();
+        Self::new(sequence, async move { engine.transaction(&block, commands, slot).await })
+    }
+
+    /// A whole transaction, on the connection that watches for it.
+    pub(crate) fn exec_watched(sequence: Sequence, own: Held, queue: Queue) -> Self {
+        let commands = queue.len();
+        let block = queue.into_block();
+        Self::new(sequence, async move { own.exec(&block, commands).await })
+    }
+
+    /// Watches keys, on the connection that watches others already if there is one.
+    pub(crate) fn watch(
+        sequence: Sequence,
+        engine: &Engine,
+        own: Option<Held>,
+        command: &Command<'_>,
+        slot: Slot,
+    ) -> Self {
+        let (engine, command) = (engine.clone(), command.to_buf());
+        let watched = own.is_some();
+        Self::then(sequence, async move {
+            match engine.watch(own, command.as_command().bytes(), slot).await {
+                Ok((reply, own)) => (Ok(reply), Then::Watch(own, slot)),
+                Err(error) if watched => (Err(error), Then::WatchLost),
+                Err(error) => (Err(error), Then::Nothing),
+            }
+        })
+    }
+}
