@@ -1,6 +1,7 @@
 //! The clients, and how each one's session is run.
 
 use std::{
+    convert::Infallible,
     fmt,
     path::{Path, PathBuf},
     pin::Pin,
@@ -132,6 +133,21 @@ impl Stage {
         value
     }
 
+    /// Writes what comes of a step that may end either way.
+    pub(crate) async fn either<T: fmt::Debug, E: fmt::Display>(
+        &self,
+        name: &str,
+        step: impl Future<Output = Result<T, E>>,
+    ) {
+        let either = async {
+            let text = step
+                .await
+                .map_or_else(|error| format!("error: {error}"), |value| format!("{value:?}"));
+            Ok::<_, Infallible>(Text(text))
+        };
+        self.step(name, either).await;
+    }
+
     /// Writes the error that a step is expected to end in.
     pub(crate) async fn error<T: fmt::Debug, E: fmt::Display>(
         &self,
@@ -144,6 +160,15 @@ impl Stage {
             Err(_) => format!("{FAILED} not within {STEP:?}"),
         };
         self.transcript.line(name, text.replace('\n', " "));
+    }
+}
+
+/// A text that is written as it is.
+struct Text(String);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

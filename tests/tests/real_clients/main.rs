@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
 mod client;
+mod commands;
 mod compare;
 mod differences;
 mod endpoint;
