@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::{
     board::Board,
     engines::Engines,
+    own::{Ask, Card},
     session::{Around, Errand, Gone, Return},
     stream::Ingress,
     world::World,
@@ -20,7 +21,6 @@ use crate::{
 type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = Return> + Send>>>;
 
 /// Attends to one session until it ends.
-#[derive(Debug)]
 pub(crate) struct Attendant {
     key: u64,
     board: Arc<Board>,
@@ -30,6 +30,8 @@ pub(crate) struct Attendant {
     errands: Pending,
     /// Errands that were just given.
     given: Vec<Errand>,
+    /// What is asked of the session.
+    asked: Pin<Box<dyn Future<Output = Ask> + Send>>,
     /// Whether the client has said that it will send no more.
     ended: bool,
 }
@@ -41,9 +43,11 @@ impl Attendant {
         world: Arc<World>,
         engines: Engines,
         ingress: Ingress,
+        card: Arc<Card>,
     ) -> Self {
+        let asked = asked(card);
         let (errands, given) = (Pending::new(), Vec::new());
-        Self { key, board, world, engines, ingress, errands, given, ended: false }
+        Self { key, board, world, engines, ingress, errands, given, asked, ended: false }
     }
 
     /// Attends until the session is over. Returns why it is.
@@ -80,6 +84,11 @@ impl Attendant {
         let board = self.board.clone();
         let mut floor = board.floor();
         let Some((session, scratch)) = floor.reading(self.key) else { return Err(Gone::Over) };
+        if let Poll::Ready(ask) = self.asked.as_mut().poll(cx) {
+            session.obey(ask)?;
+            self.asked = asked(session.desk.me().card().clone());
+            cx.waker().wake_by_ref();
+        }
         for done in returned {
             session.desk.returned(done);
         }
@@ -118,6 +127,10 @@ impl Attendant {
         session.rest(cx);
         Ok(())
     }
+}
+
+fn asked(card: Arc<Card>) -> Pin<Box<dyn Future<Output = Ask> + Send>> {
+    Box::pin(async move { card.asked().await })
 }
 
 impl Drop for Attendant {

@@ -11,7 +11,7 @@ use slotway::{
     engine::{Outcome, Sink, Ticket},
 };
 
-use crate::{ProxyLimits, session::Session, stream::Egress};
+use crate::{ProxyLimits, own::Identity, session::Session, stream::Egress};
 
 /// The most that one read takes: then it is the turn of others.
 const READ: usize = 64 << 10;
@@ -58,14 +58,14 @@ impl Board {
 
 impl Floor {
     /// Seats a new session. Returns its key.
-    pub(crate) fn seat(&mut self, egress: Arc<Egress>, limits: ProxyLimits) -> u64 {
+    pub(crate) fn seat(&mut self, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.seats.push(Seat::default());
             (self.seats.len() - 1) as u32
         });
         let seat = &mut self.seats[index as usize];
         let key = u64::from(seat.generation) << 32 | u64::from(index);
-        seat.session = Some(Box::new(Session::new(key, egress, limits)));
+        seat.session = Some(Box::new(Session::new(key, egress, limits, me)));
         key
     }
 
@@ -87,15 +87,6 @@ impl Floor {
             session.desk.leave();
             session.wake();
         }
-    }
-
-    #[inline]
-    pub(crate) fn session(&mut self, key: u64) -> Option<&mut Session> {
-        let seat = self.seats.get_mut(key as u32 as usize)?;
-        if u64::from(seat.generation) != key >> 32 {
-            return None;
-        }
-        seat.session.as_deref_mut()
     }
 
     /// A session, and the room to read into.

@@ -6,7 +6,7 @@ use slotway::{
     Config, Error,
     engine::{Engine, Way},
 };
-use slotway_protocol::Protocol;
+use slotway_protocol::{CommandTable, PlanRules, Protocol};
 
 use crate::{board::Board, world::World};
 
@@ -35,7 +35,13 @@ impl Engines {
         let connect = async |protocol| {
             let mut config = config.clone();
             config.protocol = protocol;
-            Engine::connect(config, world.table.clone(), world.rules.clone(), board.clone()).await
+            Engine::connect(
+                config,
+                CommandTable::clone(&world.table),
+                PlanRules::clone(&world.rules),
+                board.clone(),
+            )
+            .await
         };
         let (resp2, resp3) =
             futures_util::future::try_join(connect(Protocol::Resp2), connect(Protocol::Resp3))

@@ -80,7 +80,7 @@ pub fn answer(
         | SessionCommand::Multi
         | SessionCommand::Unsubscribe
         | SessionCommand::Unwatch => return Outcome::Unanswered,
-        SessionCommand::Auth => auth(command, me, world, out),
+        SessionCommand::Auth => auth(command, me, out),
         SessionCommand::Hello => hello(command, me, world, out),
         SessionCommand::Ping => ping(command, me, out),
         SessionCommand::Select => select(command, me, world, out),
@@ -132,8 +132,8 @@ pub fn barred(spec: &CommandSpec, me: &Identity) -> Option<String> {
     })
 }
 
-fn auth(command: &Command<'_>, me: &mut Identity, world: &World, out: &mut Vec<u8>) {
-    match hello::auth(command, me, world) {
+fn auth(command: &Command<'_>, me: &mut Identity, out: &mut Vec<u8>) {
+    match hello::auth(command, me) {
         Ok(()) => me.reply(out).simple("OK"),
         Err(text) => me.reply(out).error(&text),
     }

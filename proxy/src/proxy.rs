@@ -18,8 +18,9 @@ use tracing::{debug, warn};
 
 use crate::{
     ProxyConfig,
+    own::Backend,
     serve::{Bound, BoundListener, Socket, SocketFile},
-    worker::{Arrival, StartError, Worker},
+    worker::{Accepted, Guest, StartError, Worker},
     world::World,
 };
 
@@ -39,7 +40,10 @@ impl Proxy {
     /// Connects to the cluster, and serves whoever connects to what was bound.
     pub async fn start(config: &ProxyConfig, bound: Bound) -> Result<Self, StartError> {
         let client = Client::connect(config.cluster.clone()).await?;
-        let world = Arc::new(World::new(config, command_table(&client).await?));
+        let backend = Backend::ask(&client).await?;
+        let port = bound.listeners.iter().find_map(|bound| bound.socket.port()).unwrap_or(0);
+        let world = World::new(config, command_table(&client).await?, backend, port);
+        let world = Arc::new(world);
         drop(client);
         let mut workers = Vec::new();
         for number in 0..config.workers.get() {
@@ -86,6 +90,7 @@ fn accept(
 ) -> io::Result<impl Future<Output = ()> + Send> {
     let BoundListener { listener, socket } = bound;
     let keepalive = listener.keepalive;
+    let password = listener.password.clone().map(Arc::new);
     let door = match socket {
         Socket::Tcp(socket) => Door::Tcp(TcpListener::from_std(socket)?, keepalive),
         Socket::Unix(socket, file) => Door::Unix(UnixListener::from_std(socket)?, file),
@@ -93,7 +98,9 @@ fn accept(
     Ok(async move {
         loop {
             match door.accept().await {
-                Ok(arrival) => place(arrival, &workers, &world),
+                Ok(socket) => {
+                    place(Guest { socket, password: password.clone() }, &workers, &world);
+                }
                 Err(error) => {
                     warn!(at = %listener.address, %error, "cannot accept a client");
                     sleep(ACCEPT_PAUSE).await;
@@ -108,11 +115,11 @@ fn accept(
 enum Door {
     Tcp(TcpListener, Option<Duration>),
     /// The file goes when nobody listens any more.
-    Unix(UnixListener, SocketFile),
+    Unix(UnixListener, #[expect(dead_code, reason = "it is held")] SocketFile),
 }
 
 impl Door {
-    async fn accept(&self) -> io::Result<Arrival> {
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener, keepalive) => {
                 let (stream, _) = listener.accept().await?;
@@ -121,33 +128,31 @@ impl Door {
                     let probes = TcpKeepalive::new().with_time(*after);
                     SockRef::from(&stream).set_tcp_keepalive(&probes)?;
                 }
-                Ok(Arrival::Tcp(stream.into_std()?))
+                Ok(Accepted::Tcp(stream.into_std()?))
             }
-            Self::Unix(listener, _) => Ok(Arrival::Unix(listener.accept().await?.0.into_std()?)),
+            Self::Unix(listener, _) => Ok(Accepted::Unix(listener.accept().await?.0.into_std()?)),
         }
     }
 }
 
-fn place(arrival: Arrival, workers: &[Worker], world: &World) {
+fn place(guest: Guest, workers: &[Worker], world: &World) {
     let clients: usize = workers.iter().map(Worker::load).sum();
     if clients >= world.limits.clients_max {
-        turn_away(arrival);
+        world.own.count_rejected();
+        turn_away(&guest.socket);
         return;
     }
     if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
-        worker.serve(arrival);
+        worker.serve(guest);
     }
 }
 
 /// Says why, as a server does. Whoever does not read it is not waited for.
-fn turn_away(arrival: Arrival) {
-    let said = match arrival {
-        Arrival::Tcp(stream) => {
-            stream.set_nonblocking(true).and_then(|()| (&stream).write(TOO_MANY))
-        }
-        Arrival::Unix(stream) => {
-            stream.set_nonblocking(true).and_then(|()| (&stream).write(TOO_MANY))
-        }
+fn turn_away(socket: &Accepted) {
+    // It was accepted as one that never blocks.
+    let said = match socket {
+        Accepted::Tcp(stream) => (&*stream).write(TOO_MANY),
+        Accepted::Unix(stream) => (&*stream).write(TOO_MANY),
     };
     if let Err(error) = said {
         debug!(%error, "a client was turned away, and not told why");

@@ -17,7 +17,11 @@ pub(crate) use errand::{Errand, Return};
 use slotway::engine::Outcome;
 use slotway_protocol::{NodeAddr, RequestScan, RequestScanner, Sequence, Slot};
 
-use crate::{ProxyLimits, stream::Egress};
+use crate::{
+    ProxyLimits,
+    own::{Ask, Identity},
+    stream::Egress,
+};
 
 /// A session that rests keeps no buffer above this.
 const KEPT: usize = 512;
@@ -70,17 +74,19 @@ pub(crate) enum Gone {
     Closed,
     /// The client does not read what it asked for.
     TooSlow,
+    /// Somebody had it closed.
+    Killed,
     /// The cluster no longer lets the client hear what it listens to.
     Forbidden,
 }
 
 impl Session {
-    pub(crate) fn new(key: u64, egress: Arc<Egress>, limits: ProxyLimits) -> Self {
+    pub(crate) fn new(key: u64, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> Self {
         // Sessions without keys spread over the nodes.
         let home =
             Slot::new((key % u64::from(Slot::COUNT)) as u16).unwrap_or_else(|| Slot::of(b""));
         Self {
-            desk: Desk::new(key, home),
+            desk: Desk::new(key, home, me),
             scanner: RequestScanner::new(limits.request),
             unread: Vec::new(),
             egress,
@@ -242,6 +248,17 @@ impl Session {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Err(Gone::Closed),
+            }
+        }
+    }
+
+    /// Does what another session, or the operator, asks of this one.
+    pub(crate) fn obey(&mut self, ask: Ask) -> Result<(), Gone> {
+        match ask {
+            Ask::Close => Err(Gone::Killed),
+            Ask::Unblock(how) => {
+                self.desk.unblock(how);
+                Ok(())
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{
     io,
+    net::SocketAddr,
+    os::fd::AsRawFd as _,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-use slotway::{Config, Error};
+use slotway::{Config, Error, Secret};
 use tokio::{
     net,
     runtime::Builder,
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tracing::{debug, warn};
 
@@ -24,6 +26,7 @@ use crate::{
     attendant::Attendant,
     board::Board,
     engines::Engines,
+    own::{Arrival, Identity, Via},
     stream::{self, Egress, Ingress},
     world::World,
 };
@@ -39,14 +42,22 @@ pub(crate) struct Worker {
 /// What a worker is told. There are never more of the first kind than clients may be connected.
 #[derive(Debug)]
 enum Order {
-    Serve(Arrival),
+    Serve(Guest),
     /// End what is idle, finish what is not, within this time.
     Drain(Duration),
 }
 
 /// A client that has just connected.
 #[derive(Debug)]
-pub(crate) enum Arrival {
+pub(crate) struct Guest {
+    pub(crate) socket: Accepted,
+    /// What it has to log in with.
+    pub(crate) password: Option<Arc<Secret>>,
+}
+
+/// The socket of a client.
+#[derive(Debug)]
+pub(crate) enum Accepted {
     Tcp(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
@@ -102,9 +113,9 @@ impl Worker {
     }
 
     /// Gives it a client.
-    pub(crate) fn serve(&self, arrival: Arrival) {
+    pub(crate) fn serve(&self, guest: Guest) {
         self.load.fetch_add(1, Ordering::Relaxed);
-        if self.orders.send(Order::Serve(arrival)).is_err() {
+        if self.orders.send(Order::Serve(guest)).is_err() {
             self.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -167,23 +178,17 @@ impl Task {
         let mut sessions = JoinSet::new();
         while let Some(order) = inbox.recv().await {
             match order {
-                Order::Serve(arrival) => match halves(arrival) {
-                    Ok((ingress, egress)) => {
-                        let load = Departure(self.load.clone());
-                        let key = board.floor().seat(Arc::new(egress), self.world.limits);
-                        let (board, world) = (board.clone(), self.world.clone());
-                        let attendant = Attendant::new(key, board, world, engines.clone(), ingress);
-                        sessions.spawn(async move {
+                Order::Serve(guest) => {
+                    let load = Departure(self.load.clone());
+                    match self.attend(guest, &board, &engines) {
+                        Ok(attendant) => drop(sessions.spawn(async move {
                             let gone = attendant.run().await;
                             debug!(?gone, "session ended");
                             drop(load);
-                        });
+                        })),
+                        Err(error) => debug!(%error, "client lost before it was served"),
                     }
-                    Err(error) => {
-                        self.load.fetch_sub(1, Ordering::Relaxed);
-                        debug!(%error, "client lost before it was served");
-                    }
-                },
+                }
                 Order::Drain(within) => {
                     board.floor().dismiss();
                     let ended = async { while sessions.join_next().await.is_some() {} };
@@ -202,6 +207,49 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Seats a client, and somebody to attend to it.
+    fn attend(&self, guest: Guest, board: &Arc<Board>, engines: &Engines) -> io::Result<Attendant> {
+        let world = &self.world;
+        let arrival = arrival(&guest.socket, world.moment(Instant::now()).run);
+        let (ingress, egress) = halves(guest.socket)?;
+        let me = Identity::new(&world.own, arrival, guest.password);
+        let card = me.card().clone();
+        let key = board.floor().seat(Arc::new(egress), world.limits, me);
+        let (board, world) = (board.clone(), world.clone());
+        Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
+    }
+}
+
+/// Where a client comes from, as it is shown to others.
+fn arrival(socket: &Accepted, at: Duration) -> Arrival {
+    let shown = |address: io::Result<SocketAddr>| {
+        address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
+    };
+    match socket {
+        Accepted::Tcp(stream) => Arrival {
+            peer: shown(stream.peer_addr()),
+            local: shown(stream.local_addr()),
+            via: Via::Tcp,
+            socket: stream.as_raw_fd(),
+            at,
+        },
+        Accepted::Unix(stream) => {
+            let path = stream.local_addr().ok();
+            let path = path.as_ref().and_then(|address| address.as_pathname());
+            let shown =
+                path.map_or_else(|| "?:0".to_owned(), |path| format!("{}:0", path.display()));
+            Arrival {
+                peer: shown.clone(),
+                local: shown,
+                via: Via::Unix,
+                socket: stream.as_raw_fd(),
+                at,
+            }
+        }
+    }
+}
+
 /// Counts a session off, however it ends.
 #[derive(Debug)]
 struct Departure(Arc<AtomicUsize>);
@@ -212,9 +260,9 @@ impl Drop for Departure {
     }
 }
 
-fn halves(arrival: Arrival) -> io::Result<(Ingress, Egress)> {
-    Ok(match arrival {
-        Arrival::Tcp(stream) => stream::of_tcp(net::TcpStream::from_std(stream)?),
-        Arrival::Unix(stream) => stream::of_unix(net::UnixStream::from_std(stream)?),
+fn halves(socket: Accepted) -> io::Result<(Ingress, Egress)> {
+    Ok(match socket {
+        Accepted::Tcp(stream) => stream::of_tcp(net::TcpStream::from_std(stream)?),
+        Accepted::Unix(stream) => stream::of_unix(net::UnixStream::from_std(stream)?),
     })
 }

@@ -7,7 +7,7 @@ use slotway_protocol::{
     CommandBuf, Health, NodeAddr, NodeInfo, Plan, Protocol, Shard, SlotTable, Value,
 };
 
-use super::{Identity, Moment, ReplyWriter, World, info};
+use super::{Moment, ReplyWriter, World, info};
 
 /// What has to ask the cluster before it can be answered.
 #[derive(Clone, Debug)]
@@ -40,10 +40,10 @@ const SECRETS: [&str; 5] =
     ["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"];
 
 impl<'a> Errands<'a> {
-    /// Errands for this session, over this client of the cluster. Any client will do: the reply is
+    /// Errands for a session of this protocol, over this client of the cluster. Any client will do: the reply is
     /// in the session's own protocol.
-    pub fn of(me: &Identity, client: &'a Client, world: &'a World, now: Moment) -> Self {
-        Self { client, world, protocol: me.protocol(), now }
+    pub fn new(protocol: Protocol, client: &'a Client, world: &'a World, now: Moment) -> Self {
+        Self { client, world, protocol, now }
     }
 
     /// Asks, and returns the reply as it goes to the client. An error says that nobody answered.

@@ -18,10 +18,10 @@ pub(super) const BAD_NAME: &str =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 
 /// `AUTH [user] password`.
-pub(super) fn auth(command: &Command<'_>, me: &mut Identity, world: &World) -> Result<(), Vec<u8>> {
+pub(super) fn auth(command: &Command<'_>, me: &mut Identity) -> Result<(), Vec<u8>> {
     let (user, password) = match (command.arg(1), command.arg(2), command.len()) {
         (Some(password), None, _) => {
-            if world.settings().password.is_none() {
+            if me.password().is_none() {
                 return Err(NO_PASSWORD.into());
             }
             (DEFAULT_USER.as_bytes(), password)
@@ -29,7 +29,7 @@ pub(super) fn auth(command: &Command<'_>, me: &mut Identity, world: &World) -> R
         (Some(user), Some(password), 3) => (user, password),
         _ => return Err("ERR syntax error".into()),
     };
-    log_in(user, password, me, world)
+    log_in(user, password, me)
 }
 
 /// `HELLO [version [AUTH user password] [SETNAME name]]`. What it says is not half believed,
@@ -51,7 +51,7 @@ pub(super) fn hello(
             login = Some((user, password));
             // The oldest act on it before they have read the rest.
             if wording < Wording::Redis72 {
-                log_in(user, password, me, world)?;
+                log_in(user, password, me)?;
             }
         } else if is(option, "setname")
             && let Some(new) = command.arg(at + 1)
@@ -69,7 +69,7 @@ pub(super) fn hello(
         }
     }
     if let Some((user, password)) = login {
-        log_in(user, password, me, world)?;
+        log_in(user, password, me)?;
     }
     if me.login() == LoginState::Pending {
         return Err(login_first(wording));
@@ -126,9 +126,9 @@ fn login_first(wording: Wording) -> Vec<u8> {
     .into_bytes()
 }
 
-fn log_in(user: &[u8], password: &[u8], me: &mut Identity, world: &World) -> Result<(), Vec<u8>> {
+fn log_in(user: &[u8], password: &[u8], me: &mut Identity) -> Result<(), Vec<u8>> {
     // A user without a password is let in with any.
-    let right = world.settings().password.as_ref().is_none_or(|known| matches(known, password));
+    let right = me.password().is_none_or(|known| matches(known, password));
     if user != DEFAULT_USER.as_bytes() || !right {
         return Err(WRONG_PASSWORD.into());
     }

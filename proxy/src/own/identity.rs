@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use slotway_protocol::{LoginState, Protocol};
+use slotway_protocol::{LoginState, Protocol, Secret};
 
 use super::{
     Directory, ReplyWriter, Wording, World,
@@ -23,6 +23,8 @@ pub struct Identity {
     protocol: Protocol,
     database: u32,
     replies: Replies,
+    /// What it has to log in with; nothing lets everybody in.
+    password: Option<Arc<Secret>>,
 }
 
 /// Whether the client is sent replies, after `CLIENT REPLY`.
@@ -47,17 +49,23 @@ pub enum Hearing {
 
 impl Identity {
     /// The connection of a client that has just come.
-    pub fn new(world: &World, arrival: Arrival) -> Self {
+    pub fn new(world: &World, arrival: Arrival, password: Option<Arc<Secret>>) -> Self {
         let directory = world.directory().clone();
         let card = directory.enter(arrival, DEFAULT_USER);
         Self {
             card,
             directory,
-            login: world.first_login(),
+            login: first_login(password.as_deref()),
             protocol: Protocol::Resp2,
             database: 0,
             replies: Replies::On,
+            password,
         }
+    }
+
+    /// What it has to log in with, if that is anything.
+    pub(super) fn password(&self) -> Option<&Secret> {
+        self.password.as_deref()
     }
 
     /// Its number.
@@ -167,7 +175,7 @@ impl Identity {
     /// program.
     pub(super) fn reset(&mut self, world: &World) {
         let wording = world.backend().wording();
-        self.login = world.first_login();
+        self.login = first_login(self.password.as_deref());
         self.replies = Replies::On;
         self.speak(Protocol::Resp2);
         self.select(0);
@@ -192,6 +200,14 @@ impl Identity {
     /// Its line in `CLIENT LIST`.
     pub(super) fn line(&self, world: &World, now: Duration) -> String {
         self.card.line(now, world.backend().wording())
+    }
+}
+
+/// Whether a new client has to say who it is.
+fn first_login(password: Option<&Secret>) -> LoginState {
+    match password {
+        Some(_) => LoginState::Pending,
+        None => LoginState::Done,
     }
 }
 

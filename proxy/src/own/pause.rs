@@ -1,6 +1,9 @@
 //! `CLIENT PAUSE`: clients wait until a time, or until they are let go.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -10,6 +13,8 @@ use tokio::sync::Notify;
 pub struct Pause {
     state: Mutex<State>,
     ended: Notify,
+    /// Whether there may be one: nearly always there is none, and nobody has to look.
+    begun: AtomicBool,
 }
 
 /// Which commands wait.
@@ -35,12 +40,20 @@ impl Pause {
         let mut state = self.state.lock();
         let old = if state.until > now { *state } else { State::default() };
         *state = State { until: old.until.max(until), paused: old.paused.max(paused) };
+        self.begun.store(true, Ordering::Release);
     }
 
     /// Lets all go.
     pub fn end(&self) {
         *self.state.lock() = State::default();
+        self.begun.store(false, Ordering::Release);
         self.ended.notify_waiters();
+    }
+
+    /// Whether a pause has begun that nobody ended. It may be over.
+    #[inline]
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Acquire)
     }
 
     /// Until when a command has to wait, if it has to.

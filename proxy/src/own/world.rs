@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use slotway::{Client, Error, cmd};
-use slotway_protocol::{CommandBuf, CommandTable, LoginState, PlanRules, Secret, Value};
+use slotway_protocol::{CommandBuf, CommandTable, PlanRules};
 
 use super::{Backend, Directory, EventLog, Pause};
 
@@ -32,8 +32,6 @@ pub struct Settings {
     pub table: Arc<CommandTable>,
     /// Which of them are allowed.
     pub rules: Arc<PlanRules>,
-    /// The password that clients have to give; none lets everybody in.
-    pub password: Option<Secret>,
     /// How many databases the cluster has; 1 for most.
     pub databases: u32,
     /// How many clients may be there at a time.
@@ -122,14 +120,6 @@ impl World {
     /// How many connections were not taken.
     pub fn rejected(&self) -> u64 {
         self.rejected.load(Ordering::Relaxed)
-    }
-
-    /// Whether a new client has to say who it is.
-    pub(super) fn first_login(&self) -> LoginState {
-        match self.settings.password {
-            Some(_) => LoginState::Pending,
-            None => LoginState::Done,
-        }
     }
 }
 

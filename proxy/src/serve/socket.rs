@@ -21,6 +21,16 @@ pub enum Socket {
     Unix(UnixListener, SocketFile),
 }
 
+impl Socket {
+    /// The port that it listens on, if it is on one.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Unix(..) => None,
+        }
+    }
+}
+
 /// Where it really is, also if any free port was asked for.
 impl fmt::Display for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

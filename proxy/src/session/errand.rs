@@ -1,16 +1,24 @@
 //! What a session has done by a future: whatever is more than to put a command in line.
 
-use std::{fmt, pin::Pin};
+use std::{fmt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use slotway::{
-    Error,
+    Client, Error,
     engine::{Engine, Held, Setback},
 };
-use slotway_protocol::{Command, Sequence, Slot};
+use slotway_protocol::{Command, Protocol, Sequence, Slot};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 
 use super::{queue::Queue, ring::Sent};
-use crate::reply;
+use crate::{
+    own::{self, Errands, Moment, Paused, Unblock},
+    reply,
+    world::World,
+};
 
 /// A command that is being seen to, and its place in the session.
 pub(crate) struct Errand {
@@ -19,10 +27,11 @@ pub(crate) struct Errand {
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) struct Return {
-    pub(crate) sequence: Sequence,
-    pub(crate) reply: Bytes,
-    pub(crate) then: Then,
+pub(crate) enum Return {
+    /// A command is answered.
+    Reply { sequence: Sequence, reply: Bytes, then: Then },
+    /// Commands need not wait any longer.
+    Unpaused,
 }
 
 /// What a session has beyond the reply when an errand is done.
@@ -56,7 +65,7 @@ impl Errand {
         let future = async move {
             let (reply, then) = work.await;
             let reply = reply.unwrap_or_else(|error| reply::of_error(&error).into());
-            Return { sequence, reply, then }
+            Return::Reply { sequence, reply, then }
         };
         Self { future: Box::pin(future) }
     }
@@ -70,6 +79,50 @@ impl Errand {
     pub(crate) fn call(sequence: Sequence, engine: &Engine, command: &Command<'_>) -> Self {
         let (engine, command) = (engine.clone(), command.to_buf());
         Self::new(sequence, async move { engine.call(command.as_command()).await })
+    }
+
+    /// A command that may wait for what others do, until it is told to stop.
+    pub(crate) fn wait(
+        sequence: Sequence,
+        engine: &Engine,
+        command: &Command<'_>,
+        (protocol, stop): (Protocol, oneshot::Receiver<Unblock>),
+    ) -> Self {
+        let (engine, command) = (engine.clone(), command.to_buf());
+        Self::new(sequence, async move {
+            let command = command.as_command();
+            tokio::select! {
+                reply = engine.call(command) => reply,
+                Ok(how) = stop => Ok(unblocked(&command, how, protocol)),
+            }
+        })
+    }
+
+    /// What the connection answers by itself, once it has asked the cluster.
+    pub(crate) fn own(
+        sequence: Sequence,
+        (client, world): (Client, Arc<World>),
+        (errand, protocol, now): (own::Errand, Protocol, Moment),
+    ) -> Self {
+        Self::new(sequence, async move {
+            let errands = Errands::new(protocol, &client, &world.own, now);
+            errands.run(errand).await.map(Bytes::from)
+        })
+    }
+
+    /// Waits for the end of a pause.
+    pub(crate) fn pause(world: Arc<World>, paused: Paused) -> Self {
+        let future = async move {
+            loop {
+                let pause = world.own.pause();
+                let ended = pause.ended();
+                let now = world.moment(Instant::now()).run;
+                let Some(until) = pause.holds(paused, now) else { return Return::Unpaused };
+                // Either it was ended or its time is up.
+                let _ = timeout(until.saturating_sub(now), ended).await;
+            }
+        };
+        Self { future: Box::pin(future) }
     }
 
     /// A command for one slot that was not answered there, or could not be sent.
@@ -120,4 +173,17 @@ impl Errand {
             }
         })
     }
+}
+
+/// What a server answers a command with that is ended before anything came of it.
+fn unblocked(command: &Command<'_>, how: Unblock, protocol: Protocol) -> Bytes {
+    let is = |names: &[&[u8]]| names.iter().any(|name| command.name().eq_ignore_ascii_case(name));
+    Bytes::from_static(match (how, protocol) {
+        (Unblock::Error, _) => b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n",
+        (Unblock::Timeout, _) if is(&[b"WAIT"]) => b":0\r\n",
+        (Unblock::Timeout, _) if is(&[b"WAITAOF"]) => b"*2\r\n:0\r\n:0\r\n",
+        (Unblock::Timeout, Protocol::Resp3) => b"_\r\n",
+        (Unblock::Timeout, Protocol::Resp2) if is(&[b"BLMOVE", b"BRPOPLPUSH"]) => b"$-1\r\n",
+        (Unblock::Timeout, Protocol::Resp2) => b"*-1\r\n",
+    })
 }

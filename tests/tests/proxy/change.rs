@@ -90,11 +90,18 @@ async fn append(
     for (key, name) in keys.iter().enumerate() {
         let reply = wire.ask(&["LRANGE", name, "0", "-1"]).await;
         let text = String::from_utf8(reply.to_vec()).unwrap();
-        let there: Vec<u64> =
-            text.split("\r\n").skip(2).step_by(2).filter_map(|number| number.parse().ok()).collect();
+        let there: Vec<u64> = text
+            .split("\r\n")
+            .skip(2)
+            .step_by(2)
+            .filter_map(|number| number.parse().ok())
+            .collect();
         assert!(there.is_sorted_by(|one, other| one < other), "{name}: twice or out of order");
         let lost = acknowledged[key].iter().find(|number| !there.contains(number));
-        assert!(kept == Kept::Most || lost.is_none(), "{name}: {lost:?} acknowledged, and not there");
+        assert!(
+            kept == Kept::Most || lost.is_none(),
+            "{name}: {lost:?} acknowledged, and not there"
+        );
         let foreign = there
             .iter()
             .find(|number| !acknowledged[key].contains(number) && !maybe[key].contains(number));

@@ -15,7 +15,8 @@ pub(crate) async fn a_client_that_says_no_more_is_answered(proxy: &Proxy) {
 pub(crate) async fn what_is_no_request_ends_the_connection_behind_the_replies(proxy: &Proxy) {
     let mut wire = proxy.wire().await;
     wire.send_bytes(b"GET a\r\nMGET a b\r\n*1\r\n$x\r\n").await;
-    let expected = "$1\r\n1\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n-ERR Protocol error: invalid bulk length\r\n";
+    let expected =
+        "$1\r\n1\r\n*2\r\n$1\r\n1\r\n$1\r\n2\r\n-ERR Protocol error: invalid bulk length\r\n";
     assert_eq!(wire.rest().await, expected);
 }
 

@@ -35,12 +35,8 @@ pub(crate) async fn a_transaction_runs_as_one_or_not_at_all(proxy: &Proxy) {
         check(&mut wire, "MULTI", "+OK").await;
         check(&mut wire, "INCR {t}n", "+QUEUED").await;
         check_starts(&mut wire, spoils, "-").await;
-        check(
-            &mut wire,
-            "EXEC",
-            "-EXECABORT Transaction discarded because of previous errors.",
-        )
-        .await;
+        check(&mut wire, "EXEC", "-EXECABORT Transaction discarded because of previous errors.")
+            .await;
         check(&mut wire, "GET {t}n", "$1\r\n1").await;
     }
     check(&mut wire, "MULTI", "+OK").await;
