@@ -75,7 +75,7 @@ impl Proxy {
         let addr = NodeAddr::new("127.0.0.1", port);
         let log = File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new(command::slotway());
-        command.args(["proxy", &seed.to_string(), "--listen", &addr.to_string()]);
+        command.args(["proxy", &seed.to_string(), "--listen", &addr.to_string(), "--admin", "off"]);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
         let mut proxy = Self { child, addr, folder };
