@@ -13,7 +13,7 @@ use crate::{
     refresh::{find_nodes, keep_fresh},
     reply::value_of,
     scan::Cursors,
-    stats,
+    silence, stats,
     terms::Terms,
     view::view_of,
 };
@@ -76,6 +76,7 @@ impl Client {
             tokio::spawn(rotation.follow(Arc::downgrade(&cluster)));
         }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
+        tokio::spawn(silence::listen(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
         Ok(Self { cluster, commands: Arc::new(commands), terms })
     }

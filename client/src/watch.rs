@@ -59,7 +59,7 @@ impl Client {
     ) -> Result<(Dedicated, Bytes), Error> {
         let deadline = Instant::now() + self.terms.deadline;
         loop {
-            let mut rounds = self.cluster.rounds();
+            let mut views = self.cluster.views();
             let connection = self.lease_owner(slot, deadline).await?;
             let error = match connection.send(command.into(), Block::For(Duration::ZERO)).await {
                 Ok(frame) if Notice::of_reply(&frame, connection.node()).is_none() => {
@@ -70,7 +70,7 @@ impl Client {
                 Err(error) => error,
             };
             self.cluster.refresh_for(None);
-            if timeout_at(deadline, rounds.changed()).await.is_err() {
+            if timeout_at(deadline, views.changed()).await.is_err() {
                 return Err(error);
             }
         }

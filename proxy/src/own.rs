@@ -1,8 +1,12 @@
 //! What a client's connection answers by itself, in the words of the servers behind.
 //!
 //! [`answer`] decides at once, from arguments alone. What has to ask the cluster first comes out as
-//! an [`Errand`], which is run beside the session. Nothing here is on the way of commands that have
-//! keys.
+//! an [`Errand`], which [`Errands`] run beside the session. Nothing here is on the way of commands
+//! that have keys.
+//!
+//! A session asks, for each command: [`barred`], where it has to log in or listens; then its plan;
+//! then [`answer`], if the plan says that the connection has to, or [`proxy`], if it knows no such
+//! command; and last [`Identity::hearing`], whether the reply is sent at all.
 
 mod args;
 mod backend;
@@ -21,7 +25,7 @@ mod tracking;
 mod world;
 mod writer;
 
-use slotway_protocol::{Command, CommandFlags, CommandSpec, LoginState, Protocol, SessionCommand};
+use slotway_protocol::{Command, CommandFlags, LoginState, Protocol, SessionCommand};
 
 use args::integer;
 pub use backend::{Backend, Wording};
@@ -33,7 +37,7 @@ pub use identity::{Hearing, Identity};
 pub use log::{Entry, EventLog};
 pub use pause::{Pause, Paused};
 pub use proxy::{is_proxy, proxy};
-pub use tracking::Tracking;
+pub use tracking::{Changed, Interests, Invalidation, Tracking, Unseen, broken_redirect};
 pub use world::{Moment, Settings, TrackingSupport, World};
 pub use writer::ReplyWriter;
 
@@ -55,6 +59,19 @@ pub enum Outcome {
 
 const NO_CLUSTER: &str = "ERR This instance has cluster support disabled";
 
+/// What a connection may run that listens and talks RESP2.
+const WHILE_LISTENING: [&str; 9] = [
+    "ping",
+    "psubscribe",
+    "punsubscribe",
+    "quit",
+    "reset",
+    "ssubscribe",
+    "subscribe",
+    "sunsubscribe",
+    "unsubscribe",
+];
+
 /// Answers a command of which the plan says that its connection has to.
 ///
 /// Its name, its subcommand and the number of its arguments are known to be right. The reply goes
@@ -68,7 +85,9 @@ pub fn answer(
     now: Moment,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    me.card().came(full_name(command, world), now.run);
+    if let Ok(spec) = world.settings().table.lookup(command) {
+        me.card().came(spec.name(), now.run);
+    }
     match which {
         SessionCommand::Client => return client::client(command, me, world, now, out),
         SessionCommand::Command => return Outcome::Errand(Errand::Ask(command.to_buf())),
@@ -103,32 +122,29 @@ pub fn answer(
     Outcome::Answered
 }
 
-/// Why a command may not run on this connection as it is now, if it may not: before a login, or
-/// while it listens and talks RESP2.
-pub fn barred(spec: &CommandSpec, me: &Identity) -> Option<String> {
-    if me.login() == LoginState::Pending && !spec.flags().contains(CommandFlags::NO_AUTH) {
-        return Some(NOT_LOGGED_IN.to_owned());
+/// What a client is told whose connection, as it is now, may not run a command: it has to log in
+/// first, or it listens and talks RESP2. To be asked before the plan; what is wrong with a command
+/// by itself the plan says, where servers look at that first.
+pub fn barred(command: &Command<'_>, me: &Identity, world: &World) -> Option<Vec<u8>> {
+    let pending = me.login() == LoginState::Pending;
+    let spec = world.settings().table.lookup(command);
+    let spec = spec.ok().filter(|spec| spec.arity().admits(command.len()));
+    let Some(spec) = spec else {
+        // The newest say nothing of commands to those whom they do not know.
+        let silent = pending && world.backend().wording() >= Wording::Valkey9;
+        return silent.then(|| NOT_LOGGED_IN.into());
+    };
+    if pending && !spec.flags().contains(CommandFlags::NO_AUTH) {
+        return Some(NOT_LOGGED_IN.into());
     }
-    if me.protocol() == Protocol::Resp3 || !me.standing().is_subscribed() {
-        return None;
-    }
-    let fine = [
-        "subscribe",
-        "psubscribe",
-        "ssubscribe",
-        "unsubscribe",
-        "punsubscribe",
-        "sunsubscribe",
-        "ping",
-        "quit",
-        "reset",
-    ];
-    (!fine.contains(&spec.name())).then(|| {
-        format!(
+    let listens = me.protocol() == Protocol::Resp2 && me.standing().is_subscribed();
+    (listens && !WHILE_LISTENING.contains(&spec.name())).then(|| {
+        let text = format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
              are allowed in this context",
             spec.name()
-        )
+        );
+        text.into_bytes()
     })
 }
 
@@ -174,15 +190,18 @@ fn time(me: &Identity, now: Moment, out: &mut Vec<u8>) {
 
 fn ping(command: &Command<'_>, me: &Identity, out: &mut Vec<u8>) {
     let mut reply = me.reply(out);
-    if me.protocol() == Protocol::Resp2 && me.standing().is_subscribed() {
+    let listens = me.protocol() == Protocol::Resp2 && me.standing().is_subscribed();
+    if listens && command.len() <= 2 {
         reply.array(2);
         reply.bulk(b"pong");
         reply.bulk(command.arg(1).unwrap_or_default());
         return;
     }
-    match command.arg(1) {
-        Some(text) => reply.bulk(text),
-        None => reply.simple("PONG"),
+    match (command.arg(1), command.len()) {
+        (None, _) => reply.simple("PONG"),
+        (Some(text), 2) => reply.bulk(text),
+        // The table lets any number through.
+        _ => reply.error(b"ERR wrong number of arguments for 'ping' command"),
     }
 }
 
@@ -203,12 +222,4 @@ fn select(command: &Command<'_>, me: &mut Identity, world: &World, out: &mut Vec
         }
     };
     me.reply(out).error(error.as_bytes());
-}
-
-/// What the line of the session calls the command.
-fn full_name(command: &Command<'_>, world: &World) -> String {
-    world.settings().table.lookup(command).map_or_else(
-        |_| String::from_utf8_lossy(command.name()).to_lowercase(),
-        |spec| spec.name().to_owned(),
-    )
 }

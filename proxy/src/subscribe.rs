@@ -9,7 +9,7 @@ mod held;
 mod only;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt, mem,
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -132,7 +132,7 @@ impl Listening {
         let names: Vec<Bytes> = command.args().skip(1).map(Bytes::copy_from_slice).collect();
         self.names_waiting += names.len();
         if let SubscribeVerb::Join(kind) = verb
-            && self.has_room()
+            && self.held.total() + self.names_waiting <= self.subscriptions_max
         {
             // All that a pipeline asks for is under way at once.
             self.begin(kind, &names);
@@ -246,19 +246,16 @@ impl Listening {
     /// Whether all channels of the first request are confirmed.
     fn poll_joined(&mut self, cx: &mut Context<'_>, kind: ChannelKind) -> Poll<Result<(), Error>> {
         if self.begun.is_none() {
-            if !self.has_room() {
-                let why = format!(
-                    "ERR slotway: a connection may have {} subscriptions at most",
-                    self.subscriptions_max
-                );
-                return Poll::Ready(Err(Error::Refused(why)));
-            }
             let names = self.turns.front_mut().map(|turn| mem::take(&mut turn.names));
             let names = names.unwrap_or_default();
-            let unconfirmed = self.begin(kind, &names);
+            let begun = self.begin_within_bounds(kind, &names);
             if let Some(turn) = self.turns.front_mut() {
                 turn.names = names;
             }
+            let unconfirmed = match begun {
+                Ok(unconfirmed) => unconfirmed,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
             let deadline = Box::pin(sleep(self.client.config().limits.deadline));
             self.begun = Some(Begun { unconfirmed, deadline });
         }
@@ -277,6 +274,23 @@ impl Listening {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Like [`Self::begin`], unless the client would have more than it may.
+    fn begin_within_bounds(
+        &mut self,
+        kind: ChannelKind,
+        names: &[Bytes],
+    ) -> Result<Vec<Channel>, Error> {
+        let new: BTreeSet<&Bytes> =
+            names.iter().filter(|name| !self.held.has(kind, name)).collect();
+        if self.held.total() + new.len() > self.subscriptions_max {
+            return Err(Error::Refused(format!(
+                "ERR slotway: a connection may have {} subscriptions at most",
+                self.subscriptions_max
+            )));
+        }
+        Ok(self.begin(kind, names))
     }
 
     /// Asks for the channels that the client does not have, and returns them.
@@ -314,11 +328,6 @@ impl Listening {
             frame::confirmation(verb, Some(&name), count, protocol, out);
             self.end(kind, name);
         }
-    }
-
-    /// Whether the client may have all that it has and asks for.
-    fn has_room(&self) -> bool {
-        self.held.total() + self.names_waiting <= self.subscriptions_max
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {

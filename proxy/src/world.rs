@@ -29,7 +29,7 @@ pub(crate) struct World {
     /// How many bytes the commands of a transaction may have.
     pub(crate) transaction_bytes_max: usize,
     /// What connections answer by.
-    pub(crate) own: own::World,
+    pub(crate) own: Arc<own::World>,
     started: Instant,
 }
 
@@ -57,7 +57,7 @@ impl World {
             limits: config.limits,
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
-            own: own::World::new(settings, backend),
+            own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),
         }
     }

@@ -129,9 +129,9 @@ macro_rules! args {
 args! {
     ProxyArgs: |command| proxy(Flags::augment(command, Alone::Seeds)),
         |matches| Ok(Self(Flags::of(matches)));
-    CheckArgs: |command| ReadArgs::augment(command.about("Say whether the proxy would start with it")),
+    CheckArgs: |command| ReadArgs::augment(command).about("Say whether the proxy would start with it"),
         |matches| ReadArgs::of(matches).map(Self);
-    PrintArgs: |command| ReadArgs::augment(command.about("Print every value that holds, and who said it")),
+    PrintArgs: |command| ReadArgs::augment(command).about("Print every value that holds, and who said it"),
         |matches| ReadArgs::of(matches).map(Self);
 }
 

@@ -304,3 +304,129 @@ fn example(kind: Kind) -> String {
         Kind::Commands => "[\"config|set\", \"debug\"]".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks everything that is wrong with a text, as people see it.
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let (_, problems) = read_text(Path::new("slotway.toml"), text);
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.join("\n"), expected, "in {text:?}");
+    }
+
+    #[test]
+    fn a_slip_is_named_with_its_line_and_the_nearest_name() {
+        check(
+            "[[listen]]\naddress = '1'\n  proxy_protocl = 'v2'\n",
+            "error: slotway.toml:3:3: unknown key `proxy_protocl` in [[listen]]\n\
+             hint:  did you mean `proxy_protocol`?",
+        );
+        check(
+            "[limts]\n",
+            "error: slotway.toml:1:2: unknown part [limts]\nhint:  did you mean [limits]?",
+        );
+        check(
+            "wrkers = 1\n",
+            "error: slotway.toml:1:1: unknown key `wrkers`\nhint:  did you mean `workers`?",
+        );
+        check(
+            "[admin]\nxyz = 1\n",
+            "error: slotway.toml:2:1: unknown key `xyz` in [admin]\nhint:  known are address, show_keys",
+        );
+        check(
+            "[cluster]\ndeadline = '1s'\nworkers = 2\n",
+            "error: slotway.toml:2:1: unknown key `deadline` in [cluster]\n\
+             hint:  `deadline` belongs in [limits]\n\
+             error: slotway.toml:3:1: unknown key `workers` in [cluster]\n\
+             hint:  `workers` stands before the first [..]",
+        );
+    }
+
+    #[test]
+    fn everything_is_told_in_the_order_of_the_file() {
+        check(
+            "[log]\nlevel = 'inf'\n[limits]\ndeadline = 5\nbulk_max = 1.5\nclients_max = 0\n\
+             [commands]\nallow = ['debug', 'confg|set']\n[admin]\naddress = 'nowhere'\n",
+            "error: slotway.toml:2:9: `level` in [log]: `inf` is unknown\n\
+             hint:  did you mean `info`? It is one of `error`, `warn`, `info`, `debug`, `trace`\n\
+             error: slotway.toml:4:12: `deadline` in [limits]: `5` has no unit\n\
+             hint:  write a time as 500ms, 5s, 2m or 1h\n\
+             error: slotway.toml:5:12: `bulk_max` in [limits]: a value of type float does not fit\n\
+             hint:  write it as \"64MiB\", with a unit and in quotes\n\
+             error: slotway.toml:6:15: `clients_max` in [limits]: 0 is too little\n\
+             hint:  it is from 1 to 10000000\n\
+             error: slotway.toml:8:19: `allow` in [commands]: no command is called `confg|set`\n\
+             hint:  did you mean `config|set`?\n\
+             error: slotway.toml:10:11: `address` in [admin]: `nowhere` is no place to listen\n\
+             hint:  write it as 127.0.0.1:9379, [::1]:9379, 9379, or off",
+        );
+    }
+
+    #[test]
+    fn the_brackets_of_a_part_are_as_they_are() {
+        check(
+            "[listen]\naddress = '1'\n[[admin]]\n",
+            "error: slotway.toml:1:2: [listen] has single brackets\n\
+             hint:  write it as [[listen]], with its keys below\n\
+             error: slotway.toml:3:3: [[admin]] has double brackets\n\
+             hint:  write it as [admin], with its keys below",
+        );
+        check(
+            "log = 'json'\n",
+            "error: slotway.toml:1:1: `log` is no key\nhint:  write it as [log], with its keys below",
+        );
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_once_a_line_and_hides_the_rest() {
+        check(
+            "[cluster]\nseeds = [\"ä\", b]\nxyz = 1\npassword = hush\n",
+            "error: slotway.toml:2:15: string values must be quoted, expected literal string\n\
+             hint:  this is no TOML: https://toml.io shows how it looks\n\
+             error: slotway.toml:4:12: string values must be quoted, expected literal string\n\
+             hint:  this is no TOML: https://toml.io shows how it looks",
+        );
+        check(
+            "[log]\n[log]\n",
+            "error: slotway.toml:2:2: duplicate key\n\
+             hint:  this is no TOML: https://toml.io shows how it looks",
+        );
+    }
+
+    #[test]
+    fn no_text_makes_it_panic_or_say_a_password() {
+        const PIECES: [&str; 18] = [
+            "[cluster]\n",
+            "[[listen]]\n",
+            "password = \"hush\"",
+            "password = 'hush",
+            "password = ",
+            "password = hush",
+            "redis://:hush@a",
+            "\n",
+            "seeds = ",
+            "[",
+            "]",
+            "\"",
+            "'",
+            "{",
+            "}",
+            "=",
+            "é",
+            ",",
+        ];
+        let mut random = fastrand::Rng::with_seed(11);
+        for _ in 0..20_000 {
+            let pieces = (0..random.usize(..16)).map(|_| PIECES[random.usize(..PIECES.len())]);
+            let text: String = pieces.collect();
+            let (_, problems) = read_text(Path::new("x"), &text);
+            // As a key it is no password.
+            let keys = problems.iter().filter(|problem| !problem.message().contains("unknown"));
+            let told: String = keys.map(ToString::to_string).collect();
+            assert!(!told.contains("hush"), "{text:?} gave {told}");
+        }
+    }
+}

@@ -259,3 +259,46 @@ pub(crate) const PROXY_PROTOCOL: &[&str] = &["off", "v2"];
 pub(crate) const LOG_FORMAT: &[&str] = &["auto", "text", "json"];
 /// Values of `level`.
 pub(crate) const LOG_LEVEL: &[&str] = &["error", "warn", "info", "debug", "trace"];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_flag_and_a_variable_of_its_own() {
+        let flags: BTreeSet<_> = KEYS.iter().map(|key| key.flag).collect();
+        let variables: BTreeSet<_> = KEYS.iter().map(Key::variable).collect();
+        let paths: BTreeSet<_> = KEYS.iter().map(Key::path).collect();
+        for names in [flags.len(), variables.len(), paths.len()] {
+            assert_eq!(names, KEYS.len());
+        }
+        let command = crate::config::flags::Flags::augment(
+            clap::Command::new("x"),
+            crate::config::flags::Alone::Seeds,
+        );
+        for key in KEYS {
+            let arg = command.get_arguments().find(|arg| arg.get_long() == Some(key.flag));
+            assert!(arg.is_some(), "--{}", key.flag);
+            assert!(key.variable().starts_with("SLOTWAY_"), "{}", key.variable());
+        }
+    }
+
+    #[test]
+    fn every_key_stands_at_its_place_in_the_table() {
+        for (index, key) in KEYS.iter().enumerate() {
+            assert_eq!((key.id as usize, key.id.key().name), (index, key.name));
+        }
+        assert!(KEYS.is_sorted_by_key(|key| key.section), "parts are in the order of a file");
+    }
+
+    #[test]
+    fn every_default_is_written_as_it_is_shown() {
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            let value =
+                key.kind.read(key.default).unwrap_or_else(|wrong| panic!("{key:?}: {wrong:?}"));
+            assert_eq!(key.kind.shown(&value).replace('"', ""), key.default, "{}", key.name);
+        }
+    }
+}

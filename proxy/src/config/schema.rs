@@ -118,3 +118,30 @@ fn example(kind: Kind) -> &'static str {
         | Kind::AdminAddress => "\"\"",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{file::read_text, keys::KEYS, settings::Settings};
+
+    #[test]
+    fn the_reference_is_a_file_that_says_the_defaults() {
+        let (said, problems) = read_text(Path::new("slotway.toml"), &reference());
+        assert!(problems.is_empty(), "{problems:?}");
+        let values = |settings: Settings| -> Vec<_> {
+            settings.iter().map(|setting| (setting.path(), setting.value().to_owned())).collect()
+        };
+        assert_eq!(values(Settings::of(&said)), values(Settings::of_defaults()));
+    }
+
+    #[test]
+    fn both_forms_name_every_key() {
+        let (text, json) = (reference(), json_schema().to_string());
+        for key in KEYS {
+            assert!(text.contains(&format!("--{}, ${}\n", key.flag, key.variable())), "{key:?}");
+            assert!(json.contains(&format!("\"--{}\"", key.flag)), "{key:?}");
+        }
+    }
+}

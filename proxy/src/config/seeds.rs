@@ -64,6 +64,12 @@ fn url(text: &str) -> Result<Seed, Wrong> {
         ));
     }
     let plain = Config::new([]);
+    if config.protocol != plain.protocol {
+        return Err(Wrong::new(
+            "the URL names a protocol",
+            "leave it out: each client of the proxy chooses its own with HELLO",
+        ));
+    }
     let mut besides = Vec::new();
     if let Some(login) = config.credentials {
         besides.extend(login.user.map(|user| (Id::User, Value::Text(user))));
@@ -161,6 +167,7 @@ mod tests {
     #[test]
     fn a_url_that_cannot_be_used_is_not_quoted() {
         check("redis://:hush@a/3", "the URL names a database");
+        check("redis://:hush@a?protocol=resp2", "the URL names a protocol");
         check("redis://:hush@a:x", "the port of seed 1 in the URL is not a number from 1 to 65535");
         check(
             "http://hush@a",

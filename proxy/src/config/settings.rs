@@ -138,3 +138,32 @@ fn of_part(section: Section, listener: usize, part: &Part) -> Vec<Setting> {
     };
     section.keys().filter_map(setting).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::file::read_text;
+
+    #[test]
+    fn what_is_printed_can_be_read_again_and_has_no_password() {
+        let file = "workers = 3\n[cluster]\nseeds = ['a:1', 'b:2']\npassword = 'hush'\n\
+                    address_map = ['1:1 -> 2:2', '*:1 -> \"x\":2']\n\
+                    [[listen]]\naddress = '1'\nkeepalive = 0\n[[listen]]\npassword = 'hush'\n";
+        let (said, problems) = read_text(Path::new("slotway.toml"), file);
+        assert!(problems.is_empty(), "{problems:?}");
+        let settings = Settings::of(&said);
+        let toml = settings.to_toml();
+        assert!(!format!("{toml}{:?}{}", settings, settings.to_json()).contains("hush"));
+        assert!(toml.contains("\n# password = \"***\"  "), "{toml}");
+        let (again, problems) = read_text(Path::new("slotway.toml"), &toml);
+        assert!(problems.is_empty(), "{problems:?}");
+        let open = |said: &Said| -> Vec<_> {
+            let settings = Settings::of(said);
+            let open = settings.iter().filter(|setting| !setting.secret);
+            open.map(|setting| (setting.path(), setting.value.clone())).collect()
+        };
+        assert_eq!(open(&said), open(&again));
+    }
+}

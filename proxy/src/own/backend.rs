@@ -35,8 +35,13 @@ impl Backend {
     /// The same server with the modules of its answer to `MODULE LIST`.
     #[must_use]
     pub fn with_modules(mut self, modules: Value) -> Self {
-        if modules.as_elements().is_some() {
-            self.modules = modules;
+        // RESP2 has no maps, but clients that talk RESP3 are to see some.
+        let as_map = |module: &Value| {
+            let pairs = module.as_pairs()?;
+            Some(Value::Map(pairs.map(|(name, value)| (name.clone(), value.clone())).collect()))
+        };
+        if let Some(modules) = modules.as_elements() {
+            self.modules = Value::Array(modules.iter().filter_map(as_map).collect());
         }
         self
     }

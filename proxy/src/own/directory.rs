@@ -155,10 +155,12 @@ impl Card {
     }
 
     /// Notes a command that the connection answers itself.
-    pub(super) fn came(&self, command: String, now: Duration) {
+    pub(super) fn came(&self, command: &str, now: Duration) {
         let activity = &mut self.face.lock().activity;
-        activity.command = command;
         activity.at = now;
+        if activity.command != command {
+            command.clone_into(&mut activity.command);
+        }
     }
 
     pub(super) fn look<T>(&self, at: impl FnOnce(&Face) -> T) -> T {

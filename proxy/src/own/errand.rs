@@ -1,13 +1,13 @@
 //! What the connection answers, but has to ask the cluster for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use slotway::{Client, Error, NodeStats};
 use slotway_protocol::{
     CommandBuf, Health, NodeAddr, NodeInfo, Plan, Protocol, Shard, SlotTable, Value,
 };
 
-use super::{Moment, ReplyWriter, World, info};
+use super::{Identity, Moment, ReplyWriter, World, info};
 
 /// What has to ask the cluster before it can be answered.
 #[derive(Clone, Debug)]
@@ -26,11 +26,11 @@ pub enum Errand {
     Route(CommandBuf),
 }
 
-/// For whom an errand is run, as it was when the command came.
-#[derive(Clone, Copy, Debug)]
-pub struct Errands<'a> {
-    client: &'a Client,
-    world: &'a World,
+/// For whom errands are run, as it was when the command came.
+#[derive(Clone, Debug)]
+pub struct Errands {
+    client: Client,
+    world: Arc<World>,
     protocol: Protocol,
     now: Moment,
 }
@@ -39,11 +39,11 @@ pub struct Errands<'a> {
 const SECRETS: [&str; 5] =
     ["requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"];
 
-impl<'a> Errands<'a> {
-    /// Errands for a session of this protocol, over this client of the cluster. Any client will do: the reply is
+impl Errands {
+    /// Errands for this session, over this client of the cluster. Any client will do: the reply is
     /// in the session's own protocol.
-    pub fn new(protocol: Protocol, client: &'a Client, world: &'a World, now: Moment) -> Self {
-        Self { client, world, protocol, now }
+    pub fn of(me: &Identity, client: &Client, world: &Arc<World>, now: Moment) -> Self {
+        Self { client: client.clone(), world: world.clone(), protocol: me.protocol(), now }
     }
 
     /// Asks, and returns the reply as it goes to the client. An error says that nobody answered.
@@ -67,11 +67,11 @@ impl<'a> Errands<'a> {
     }
 
     async fn info(&self, command: &CommandBuf) -> Result<Vec<u8>, Error> {
-        let (texts, missing) = match info::gather(self.client, command).await? {
+        let (texts, missing) = match info::gather(&self.client, command).await? {
             info::Gathered::Texts { texts, missing } => (texts, missing),
             info::Gathered::Refused(error) => return Ok(self.written(&error)),
         };
-        let own = info::Own::new(self.world, self.now, texts.len(), missing);
+        let own = info::Own::new(&self.world, self.now, texts.len(), missing);
         let text = info::compose(&texts, &own, info::wants_own(&command.as_command()));
         let mut out = Vec::new();
         ReplyWriter::new(&mut out, self.protocol).text(&text);
@@ -225,5 +225,16 @@ fn slots(range: &slotway_protocol::SlotRange) -> String {
         range.first().to_string()
     } else {
         format!("{}-{}", range.first(), range.last())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errand_can_be_run_by_anybody() {
+        fn sent<T: Send + 'static>(_: impl Fn(Errands, Errand) -> T) {}
+        sent(Errands::run);
     }
 }

@@ -141,6 +141,7 @@ impl Face {
             ('x', self.standing.queued.is_some()),
             ('b', self.standing.blocked == Switch::On),
             ('t', tracks),
+            ('R', self.tracking.has_lost_redirect()),
             ('B', tracks && self.tracking.is_broadcast()),
             ('U', via == Via::Unix),
             ('e', self.no_evict == Switch::On),

@@ -51,7 +51,7 @@ pub fn proxy(
         return Outcome::Answered;
     }
     let name = String::from_utf8_lossy(&word);
-    me.card().came(format!("proxy|{name}"), now.run);
+    me.card().came(&format!("proxy|{name}"), now.run);
     match word.as_slice() {
         b"info" => reply.text(&info::own_section(world, now)),
         b"nodes" => return Outcome::Errand(Errand::Nodes),

@@ -1,8 +1,14 @@
 //! What a session wants to hear about keys that change: `CLIENT TRACKING` and its kin.
 
+mod interest;
+mod message;
+
 use std::collections::BTreeSet;
 
 use slotway_protocol::Command;
+
+pub use interest::{Changed, Interests, Unseen};
+pub use message::{Invalidation, broken_redirect};
 
 use super::{
     ReplyWriter,
@@ -22,6 +28,8 @@ struct Wishes {
     scope: Scope,
     /// The session that hears it instead.
     redirect: Option<u64>,
+    /// Whether that session is still there.
+    broken: Switch,
     /// Whether it is told of its own writes too: `NOLOOP` turns that off.
     own_writes: OwnWrites,
 }
@@ -95,6 +103,21 @@ impl Tracking {
     pub fn redirect(&self) -> i64 {
         let redirect = |wishes: &Wishes| wishes.redirect.map_or(0, u64::cast_signed);
         self.on.as_ref().map_or(-1, redirect)
+    }
+
+    /// The session to which it redirects is gone. Whether that is news.
+    pub fn lose_redirect(&mut self) -> bool {
+        let Some(wishes) = &mut self.on else { return false };
+        let news = wishes.redirect.is_some() && wishes.broken == Switch::Off;
+        if news {
+            wishes.broken = Switch::On;
+        }
+        news
+    }
+
+    /// Whether the session to which it redirects is gone.
+    pub fn has_lost_redirect(&self) -> bool {
+        self.on.as_ref().is_some_and(|wishes| wishes.broken == Switch::On)
     }
 
     /// How the keys begin that a broadcasting session hears of; an empty prefix begins all.
@@ -191,6 +214,9 @@ impl Tracking {
         if wishes.own_writes == OwnWrites::Untold {
             words.push("noloop");
         }
+        if wishes.broken == Switch::On {
+            words.push("broken_redirect");
+        }
         words
     }
 
@@ -211,7 +237,7 @@ impl Tracking {
             Scope::Read
         };
         let own_writes = if typed.says(Word::NoLoop) { OwnWrites::Untold } else { OwnWrites::Told };
-        self.on = Some(Wishes { scope, redirect: typed.redirect, own_writes });
+        self.on = Some(Wishes { scope, redirect: typed.redirect, broken: Switch::Off, own_writes });
         Ok(())
     }
 

@@ -32,7 +32,7 @@ use crate::{
     engines::{Engines, Ways},
     own::{self, Activity, Hearing, Identity, Paused, Standing, Switch, Unblock, barred},
     reply,
-    subscribe::{Listened, Listening, SubscribeVerb, refused_to_subscriber},
+    subscribe::{Listened, Listening, SubscribeVerb},
     world::World,
 };
 
@@ -229,11 +229,10 @@ impl Desk {
         plan: Plan,
         around: &mut Around<'_>,
     ) -> Taken {
-        if self.me.login() == LoginState::Pending
-            && let Ok(spec) = around.world.table.lookup(command)
-            && let Some(text) = barred(spec, &self.me)
+        if !self.is_plain()
+            && let Some(text) = barred(command, &self.me, &around.world.own)
         {
-            return self.say(&reply::of_text(&text));
+            return self.say(&reply::of_bytes(&text));
         }
         if self.pauses(command, around) {
             return Taken::NotYet;

@@ -4,7 +4,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use slotway::{
-    Client, Error,
+    Error,
     engine::{Engine, Held, Setback},
 };
 use slotway_protocol::{Command, Protocol, Sequence, Slot};
@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{queue::Queue, ring::Sent};
 use crate::{
-    own::{self, Errands, Moment, Paused, Unblock},
+    own::{self, Errands, Paused, Unblock},
     reply,
     world::World,
 };
@@ -99,15 +99,8 @@ impl Errand {
     }
 
     /// What the connection answers by itself, once it has asked the cluster.
-    pub(crate) fn own(
-        sequence: Sequence,
-        (client, world): (Client, Arc<World>),
-        (errand, protocol, now): (own::Errand, Protocol, Moment),
-    ) -> Self {
-        Self::new(sequence, async move {
-            let errands = Errands::new(protocol, &client, &world.own, now);
-            errands.run(errand).await.map(Bytes::from)
-        })
+    pub(crate) fn own(sequence: Sequence, errands: Errands, errand: own::Errand) -> Self {
+        Self::new(sequence, async move { errands.run(errand).await.map(Bytes::from) })
     }
 
     /// Waits for the end of a pause.

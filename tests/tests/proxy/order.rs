@@ -87,7 +87,7 @@ pub(crate) async fn a_client_that_leaves_waits_for_nothing(cluster: &TestCluster
     }
     // The servers learn of it in their own time.
     let deadline = Instant::now() + Duration::from_secs(30);
-    while owner.ask(&["CLIENT", "LIST"]).await.windows(9).any(|at| at == b"cmd=blpop") {
+    while owner.ask(&["CLIENT", "LIST"]).await.windows(8).any(|at| at == b"flags=b ") {
         assert!(Instant::now() < deadline, "somebody still waits");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     endpoint::Endpoint,
-    redis_benchmark, redis_cli, redis_rs,
+    fred, redis_benchmark, redis_cli, redis_rs,
     transcript::{FAILED, Transcript},
 };
 
@@ -64,6 +64,8 @@ const RESP2: &[Protocol] = &[Protocol::Resp2];
 const BOTH: &[Protocol] = &[Protocol::Resp2, Protocol::Resp3];
 
 pub(crate) const REDIS_PY: Client = script("redis-py", BOTH, "python", "python/redis_py.py");
+pub(crate) const FRED: Client =
+    Client { name: "fred", protocols: BOTH, session: Session::Here(fred::session) };
 pub(crate) const IOREDIS: Client = script("ioredis", BOTH, "node", "node/ioredis.js");
 pub(crate) const NODE_REDIS: Client = script("node-redis", BOTH, "node", "node/node_redis.js");
 pub(crate) const VALKEY_GLIDE: Client =

@@ -10,6 +10,7 @@ mod commands;
 mod compare;
 mod differences;
 mod endpoint;
+mod fred;
 mod redis_benchmark;
 mod redis_cli;
 mod redis_rs;
@@ -32,6 +33,7 @@ macro_rules! tests {
 }
 
 tests! {
+    FRED: fred_on_valkey_9_1 on Valkey91;
     HIREDIS: hiredis_on_valkey_9_1 on Valkey91;
     IOREDIS: ioredis_on_valkey_9_1 on Valkey91;
     NODE_REDIS: node_redis_on_valkey_9_1 on Valkey91;
@@ -62,7 +64,7 @@ tests! {
 /// all of which are there.
 async fn check(client: &Client, server: TestServer) {
     let plain = Endpoint::plain(server).await;
-    let slotway = Endpoint::second(server).await;
+    let slotway = Endpoint::slotway(server).await;
     let mut found = Vec::new();
     for &protocol in client.protocols {
         let expected = client.run(&plain, protocol).await;

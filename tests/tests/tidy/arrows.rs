@@ -2,7 +2,10 @@
 
 use toml::{Table, Value};
 
-use crate::tree::{File, Finding, Tree};
+use crate::{
+    papers::names,
+    tree::{File, Finding, Tree},
+};
 
 /// Each crate, and those of ours that it may depend on.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -34,7 +37,7 @@ pub(crate) fn crates_point_one_way(tree: &Tree) -> Vec<Finding> {
 /// The proxy and the cluster share a binary, and nothing else.
 pub(crate) fn the_main_alone_joins_proxy_and_cluster(tree: &Tree) -> Vec<Finding> {
     let files = tree.rust().filter(|file| file.path.starts_with("proxy/src/") && file.path != MAIN);
-    let naming = files.filter(|file| file.text.contains("slotway_cluster"));
+    let naming = files.filter(|file| names(&file.text, "slotway_cluster"));
     naming.map(|file| file.finding(format!("names slotway_cluster: only {MAIN} may"))).collect()
 }
 
@@ -132,6 +135,7 @@ mod tests {
     fn a_proxy_that_knows_the_cluster_is_found() {
         let rule = the_main_alone_joins_proxy_and_cluster;
         check(rule, "proxy/src/session.rs", "use slotway_cluster::Node;", Some("only"));
+        check(rule, "proxy/src/metrics.rs", "\"slotway_cluster_up\" [] \"Whether it is.\"", None);
         check(rule, MAIN, "use slotway_cluster::dev;", None);
         check(rule, "proxy/tests/dev.rs", "use slotway_cluster::TestServer;", None);
     }

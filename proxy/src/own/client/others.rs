@@ -54,8 +54,11 @@ pub(super) fn kill(
         (filter, skip.then(|| me.id()))
     };
     let chosen = chosen(&filter, spared, world, now.run);
-    let others = chosen.iter().filter(|card| card.id() != me.id());
-    others.for_each(|card| card.ask(Ask::Close));
+    for card in chosen.iter().filter(|card| card.id() != me.id()) {
+        card.ask(Ask::Close);
+        // It is gone from now on, whenever its worker comes to it.
+        world.directory().leave(card.id());
+    }
     let said = match (command.len(), chosen.len()) {
         (3, 0) => return Err("ERR No such client".into()),
         (3, _) => Said::Ok,

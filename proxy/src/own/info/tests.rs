@@ -11,7 +11,6 @@ fn world() -> World {
     let settings = Settings {
         table: Arc::new(table),
         rules,
-        password: None,
         databases: 1,
         clients_max: 100,
         port: 6379,

@@ -94,3 +94,15 @@ fn caching_is_for_one_command() {
     assert!(!tracking.remembers());
     assert!(tracking.hears_itself());
 }
+
+#[test]
+fn a_lost_redirect_is_news_once() {
+    let mut tracking = Tracking::default();
+    assert!(!tracking.lose_redirect(), "it does not track");
+    let command = CommandBuf::new(&["CLIENT", "TRACKING", "ON", "REDIRECT", "7"]).unwrap();
+    tracking.set(&command.as_command(), |_| true).unwrap();
+    assert!(tracking.lose_redirect());
+    assert!(!tracking.lose_redirect());
+    assert_eq!(tracking.words(), ["on", "broken_redirect"]);
+    assert_eq!(tracking.redirect(), 7);
+}

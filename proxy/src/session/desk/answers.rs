@@ -1,6 +1,7 @@
 //! What the connection answers by itself.
 
 use super::*;
+use crate::own::Errands;
 
 impl Desk {
     pub(super) fn answer_own(
@@ -44,9 +45,10 @@ impl Desk {
             own::Outcome::Errand(_) if !self.ring.is_empty() => Taken::NotYet,
             own::Outcome::Errand(errand) => {
                 let sequence = self.hold_up();
-                let client = around.engines.of(self.me.protocol()).client().clone();
-                let what = (errand.clone(), self.me.protocol(), around.world.moment(around.now));
-                around.errands.push(Errand::own(sequence, (client, around.world.clone()), what));
+                let engine = around.engines.of(self.me.protocol());
+                let now = around.world.moment(around.now);
+                let errands = Errands::of(&self.me, engine.client(), &around.world.own, now);
+                around.errands.push(Errand::own(sequence, errands, errand.clone()));
                 Taken::Yes
             }
             own::Outcome::Unanswered => Taken::NotYet,

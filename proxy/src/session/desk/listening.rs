@@ -40,16 +40,8 @@ impl Desk {
         around: &mut Around<'_>,
     ) -> Taken {
         let Some(listening) = &self.listening else { return Taken::NotYet };
-        if SubscribeVerb::of(command).is_none() {
-            if listening.is_busy() {
-                return Taken::NotYet;
-            }
-            if listening.is_subscribed()
-                && let Ok(spec) = around.world.table.lookup(command)
-                && let Some(error) = refused_to_subscriber(spec, self.me.protocol())
-            {
-                return self.say(&error);
-            }
+        if SubscribeVerb::of(command).is_none() && listening.is_busy() {
+            return Taken::NotYet;
         }
         self.take_other(command, plan, around)
     }
