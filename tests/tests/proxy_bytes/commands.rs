@@ -141,14 +141,14 @@ const ON_ONE_KEY: &[&str] = &[
     "EXPIREAT K LATER NX", "TTL nothing",
     "LPUSH K V N", "RPUSH K V N V", "LPUSHX K V", "LPOP K", "RPOP K 2", "LRANGE K 0 -1", "LRANGE K 0 N", "LLEN K",
     "LINDEX K N", "LINSERT K BEFORE 1 V", "LSET K 0 V", "LREM K 1 N", "LTRIM K 0 20", "LPOS K N", "LMOVE K K LEFT RIGHT",
-    "LMPOP 1 K LEFT COUNT 2", "SORT K", "SORT K ALPHA DESC LIMIT 0 5", "BLPOP K 0.01", "BRPOP nothing 0.001",
+    "LMPOP 1 K LEFT COUNT 2", "SORT K", "SORT K ALPHA DESC LIMIT 0 5",
     "HSET K F V", "HSET K F N F V", "HGET K F", "HMGET K F F nofield", "HGETALL K", "HKEYS K", "HVALS K", "HLEN K",
     "HDEL K F F", "HEXISTS K F", "HINCRBY K F N", "HINCRBYFLOAT K F 1.25", "HSETNX K F V", "HSTRLEN K F", "HMSET K F V",
     "SADD K N N N", "SREM K N", "SMEMBERS K", "SCARD K", "SISMEMBER K N", "SMISMEMBER K N N", "SINTER K K", "SSCAN K 0 COUNT 1000",
     "ZADD K N a", "ZADD K N b N c", "ZADD K GT CH N a", "ZADD K INCR 1.5 a", "ZINCRBY K N b", "ZSCORE K a", "ZMSCORE K a nothing",
     "ZRANK K b", "ZREVRANK K b", "ZCARD K", "ZCOUNT K -inf (50", "ZRANGE K 0 -1", "ZRANGE K 0 -1 WITHSCORES",
     "ZRANGE K -inf +inf BYSCORE LIMIT 0 2", "ZREVRANGE K 0 1", "ZPOPMIN K", "ZPOPMAX K 2", "ZREM K a", "ZREMRANGEBYRANK K 0 0",
-    "ZRANGEBYLEX K - +", "ZMPOP 1 K MIN", "BZPOPMIN nothing 0.001",
+    "ZRANGEBYLEX K - +", "ZMPOP 1 K MIN",
     "XADD K LATER-* f V", "XLEN K", "XRANGE K - + COUNT 3", "XTRIM K MAXLEN 5", "XREAD COUNT 2 STREAMS K 0", "XGROUP CREATE K g 0 MKSTREAM",
     "XREADGROUP GROUP g me COUNT 1 STREAMS K >", "XPENDING K g", "XACK K g 1-1", "XDEL K 1-1", "XINFO GROUPS nothing",
     "PFADD K a V", "PFCOUNT K", "GEOADD K 13.36 38.11 Palermo", "GEOPOS K Palermo nothing", "GEODIST K Palermo Palermo km",
@@ -172,7 +172,7 @@ const ON_ONE_SLOT: &[&str] = &[
     "RENAME T1 T2", "RENAMENX T1 T2", "COPY T1 T2", "COPY T1 T2 REPLACE", "MSETNX T1 V T3 V", "LMOVE T1 T2 LEFT LEFT",
     "RPOPLPUSH T1 T2", "SADD T1 N N", "SADD T2 N N", "SINTERSTORE T3 T1 T2", "SUNION T1 T2", "SDIFF T1 T2", "SMOVE T1 T2 5",
     "ZADD T1 N a N b", "ZUNIONSTORE T3 2 T1 T2", "ZINTER 2 T1 T2 WITHSCORES", "ZRANGESTORE T2 T1 0 -1", "BITOP AND T3 T1 T2",
-    "PFMERGE T3 T1 T2", "LPUSH T1 V", "SET T1 V", "DEL T1 T2 T3", "BLMOVE T1 T2 LEFT LEFT 0.001", "LMPOP 2 T1 T2 LEFT",
+    "PFMERGE T3 T1 T2", "LPUSH T1 V", "SET T1 V", "DEL T1 T2 T3", "LMPOP 2 T1 T2 LEFT",
     "XREAD STREAMS T1 T2 0 0", "LCS T1 T2 LEN", "SINTERCARD 2 T1 T2", "SORT T1 STORE T3",
 ];
 
@@ -213,7 +213,7 @@ fn wrong(rng: &mut Rng) -> Request {
 fn unusual(rng: &mut Rng) -> Request {
     let key = rng.usize(0..KEYS);
     let nothing = |bytes: &[u8]| Request { bytes: bytes.to_vec(), owes: Owes::Nothing };
-    match rng.usize(0..14) {
+    match rng.usize(0..16) {
         0 => nothing(b"\r\n"),
         1 => nothing(b"*0\r\n"),
         2 => nothing(b"*-1\r\n"),
@@ -228,6 +228,9 @@ fn unusual(rng: &mut Rng) -> Request {
         10 => Request::words(&["ping", "hello"]),
         11 => Request::words(&["SELECT", "0"]),
         12 => Request::words(&["CLIENT", "GETNAME"]),
+        // A server looks for what waited long enough only ten times a second.
+        13 if rng.u8(0..4) == 0 => Request::words(&filled("BLPOP K 0.001", rng)),
+        14 if rng.u8(0..4) == 0 => Request::words(&["BZPOPMIN", "nothing", "0.001"]),
         _ => Request::words(&["ECHO", "\r\n"]),
     }
 }
