@@ -96,7 +96,10 @@ impl Proxy {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(mut wire) = Wire::connect(&self.addr).await
-                && wire.try_ask(&["PING"]).await.is_ok_and(|reply| reply == "+PONG\r\n")
+                && wire
+                    .try_ask(&["PING"])
+                    .await
+                    .is_ok_and(|said| said == "+PONG\r\n" || said.starts_with(b"-NOAUTH"))
             {
                 return;
             }
