@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use slotway::{
     Config, Error,
-    engine::{Engine, Way},
+    engine::{Engine, Way, Written},
 };
 use slotway_protocol::{CommandTable, PlanRules, Protocol};
 
@@ -56,6 +56,11 @@ impl Engines {
             Protocol::Resp2 => &self.resp2,
             Protocol::Resp3 => &self.resp3,
         }
+    }
+
+    /// Whether all connections are still there that carried these writes.
+    pub(crate) fn keep(&self, written: &Written) -> bool {
+        written.is_kept(|line| self.resp2.is_open(line) || self.resp3.is_open(line))
     }
 
     pub(crate) fn ways(&self) -> Ways {
