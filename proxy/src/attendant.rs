@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::{
     board::Board,
     engines::Engines,
+    metrics::{Closed, WorkerMetrics},
     own::{Ask, Card},
-    session::{Around, Errand, Gone, Return},
+    session::{Around, Errand, Return},
     stream::Ingress,
     world::World,
 };
@@ -25,6 +26,7 @@ pub(crate) struct Attendant {
     key: u64,
     board: Arc<Board>,
     world: Arc<World>,
+    metrics: Arc<WorkerMetrics>,
     engines: Engines,
     ingress: Ingress,
     errands: Pending,
@@ -39,23 +41,22 @@ pub(crate) struct Attendant {
 impl Attendant {
     pub(crate) fn new(
         key: u64,
-        board: Arc<Board>,
-        world: Arc<World>,
+        (board, world, metrics): (Arc<Board>, Arc<World>, Arc<WorkerMetrics>),
         engines: Engines,
         ingress: Ingress,
         card: Arc<Card>,
     ) -> Self {
         let asked = asked(card);
         let (errands, given) = (Pending::new(), Vec::new());
-        Self { key, board, world, engines, ingress, errands, given, asked, ended: false }
+        Self { key, board, world, metrics, engines, ingress, errands, given, asked, ended: false }
     }
 
     /// Attends until the session is over. Returns why it is.
-    pub(crate) async fn run(mut self) -> Gone {
+    pub(crate) async fn run(mut self) -> Closed {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         loop {
             let returned = self.poll_errands(cx);
             match self.turn(cx, returned) {
@@ -80,10 +81,12 @@ impl Attendant {
         returned
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Gone> {
+    fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Closed> {
         let board = self.board.clone();
         let mut floor = board.floor();
-        let Some((session, scratch)) = floor.reading(self.key) else { return Err(Gone::Over) };
+        let Some((session, scratch)) = floor.reading(self.key) else {
+            return Err(Closed::Panicked);
+        };
         if let Poll::Ready(ask) = self.asked.as_mut().poll(cx) {
             session.obey(ask)?;
             self.asked = asked(session.desk.me().card().clone());
@@ -93,18 +96,20 @@ impl Attendant {
             session.desk.returned(done);
         }
         let ways = self.engines.ways();
+        let now = Instant::now();
+        self.metrics.read_clock(now);
         let mut around = Around {
             world: &self.world,
             engines: &self.engines,
             ways: &ways,
-            now: Instant::now(),
+            now,
             errands: &mut self.given,
         };
         session.go_on(&mut around);
         while !self.ended && session.wants_bytes() {
             match self.ingress.poll_read(cx, scratch) {
                 Poll::Pending => break,
-                Poll::Ready(Err(_)) => return Err(Gone::Closed),
+                Poll::Ready(Err(_)) => return Err(Closed::Broken),
                 Poll::Ready(Ok(0)) => {
                     self.ended = true;
                     session.end()?;

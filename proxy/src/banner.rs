@@ -67,7 +67,8 @@ pub fn banner(info: &ListenInfo<'_>) -> String {
 }
 
 impl At {
-    fn name(&self) -> String {
+    /// What it is called.
+    pub fn name(&self) -> String {
         match self {
             Self::Port(addr) | Self::TlsPort(addr) => addr.to_string(),
             Self::Path(path) => path.clone(),

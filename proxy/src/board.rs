@@ -10,8 +10,15 @@ use slotway::{
     NodeAddr,
     engine::{Outcome, Sink, Ticket},
 };
+use tokio::time::Instant;
 
-use crate::{ProxyLimits, own::Identity, session::Session, stream::Egress};
+use crate::{
+    ProxyLimits,
+    metrics::{Closed, WorkerMetrics},
+    own::Identity,
+    session::{Counts, Session},
+    stream::Egress,
+};
 
 /// The most that one read takes: then it is the turn of others.
 const READ: usize = 64 << 10;
@@ -26,6 +33,7 @@ pub(crate) struct Board {
 pub(crate) struct Floor {
     seats: Vec<Seat>,
     free: Vec<u32>,
+    metrics: Arc<WorkerMetrics>,
     /// Who was told something that is to be written.
     touched: Vec<u32>,
     /// What is read lies here until it has been looked at.
@@ -41,8 +49,9 @@ struct Seat {
 }
 
 impl Board {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(metrics: Arc<WorkerMetrics>) -> Self {
         let floor = Floor {
+            metrics,
             seats: Vec::new(),
             free: Vec::new(),
             touched: Vec::new(),
@@ -58,14 +67,20 @@ impl Board {
 
 impl Floor {
     /// Seats a new session. Returns its key.
-    pub(crate) fn seat(&mut self, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> u64 {
+    pub(crate) fn seat(
+        &mut self,
+        egress: Arc<Egress>,
+        limits: ProxyLimits,
+        me: Identity,
+        counts: Counts,
+    ) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.seats.push(Seat::default());
             (self.seats.len() - 1) as u32
         });
         let seat = &mut self.seats[index as usize];
         let key = u64::from(seat.generation) << 32 | u64::from(index);
-        seat.session = Some(Box::new(Session::new(key, egress, limits, me)));
+        seat.session = Some(Box::new(Session::new(key, egress, limits, me, counts)));
         key
     }
 
@@ -84,7 +99,7 @@ impl Floor {
     /// Lets every session end as soon as nothing is owed to it.
     pub(crate) fn dismiss(&mut self) {
         for session in self.seats.iter_mut().filter_map(|seat| seat.session.as_deref_mut()) {
-            session.desk.leave();
+            session.desk.leave(Closed::Drained);
             session.wake();
         }
     }
@@ -142,6 +157,7 @@ impl Floor {
 impl Sink for Board {
     fn take<'a>(&self, node: &NodeAddr, ended: &mut dyn Iterator<Item = (Ticket, Outcome<'a>)>) {
         let mut floor = self.floor.lock();
+        floor.metrics.read_clock(Instant::now());
         for (ticket, outcome) in ended {
             floor.tell(ticket, outcome, node);
         }

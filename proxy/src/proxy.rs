@@ -2,8 +2,9 @@
 
 use std::{
     io::{self, Write as _},
+    net::SocketAddr,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use slotway::{Client, Error};
@@ -18,6 +19,8 @@ use tracing::{debug, warn};
 
 use crate::{
     ProxyConfig,
+    admin::{Admin, AdminView, Facts, Phase},
+    log::{EventRing, Log},
     own::Backend,
     serve::{Bound, BoundListener, Socket, SocketFile},
     worker::{Accepted, Guest, StartError, Worker},
@@ -34,31 +37,79 @@ pub struct Proxy {
     workers: Arc<Vec<Worker>>,
     acceptors: JoinSet<()>,
     world: Arc<World>,
+    view: Arc<AdminView>,
+    /// Closed when this goes.
+    admin: Option<Admin>,
 }
 
 impl Proxy {
-    /// Connects to the cluster, and serves whoever connects to what was bound.
-    pub async fn start(config: &ProxyConfig, bound: Bound) -> Result<Self, StartError> {
+    /// Connects to the cluster, and serves whoever connects to what was bound. What `log` keeps is
+    /// shown to whoever asks.
+    pub async fn start(
+        config: &ProxyConfig,
+        bound: Bound,
+        log: Option<&Log>,
+    ) -> Result<Self, StartError> {
+        let events = log.map_or_else(|| EventRing::new(0), |log| log.ring().clone());
         let client = Client::connect(config.cluster.clone()).await?;
         let backend = Backend::ask(&client).await?;
-        let port = bound.listeners.iter().find_map(|bound| bound.socket.port()).unwrap_or(0);
-        let world = World::new(config, command_table(&client).await?, backend, port);
+        let port = bound
+            .listeners
+            .iter()
+            .find_map(|bound| bound.socket.address())
+            .map_or(0, |address| address.port());
+        let world =
+            World::new(config, command_table(&client).await?, backend, (port, events.clone()));
         let world = Arc::new(world);
         drop(client);
+        let view = Arc::new(AdminView::new(Facts {
+            listeners: bound.listeners.iter().map(|bound| bound.socket.to_string()).collect(),
+            directory: world.own.directory().clone(),
+            config: config.settings.to_json(),
+            log: events,
+            log_dropped: log.map(|log| log.dropped().clone()).unwrap_or_default(),
+            began: world.started,
+            started: SystemTime::now(),
+        }));
+        let admin = bound.admin.map(|socket| Admin::start(socket, view.clone())).transpose()?;
         let mut workers = Vec::new();
         for number in 0..config.workers.get() {
-            workers.push(Worker::start(number, &config.cluster, &world).await?);
+            workers.push(Worker::start(number, &config.cluster, (&world, &view)).await?);
         }
         let workers: Arc<Vec<Worker>> = Arc::new(workers);
         let mut acceptors = JoinSet::new();
-        for listener in bound.listeners {
-            acceptors.spawn(accept(listener, workers.clone(), world.clone())?);
+        for (number, listener) in bound.listeners.into_iter().enumerate() {
+            let hall = Hall {
+                listener: number,
+                workers: workers.clone(),
+                world: world.clone(),
+                view: view.clone(),
+            };
+            acceptors.spawn(accept(listener, hall)?);
         }
-        Ok(Self { workers, acceptors, world })
+        view.set_phase(Phase::Serving);
+        Ok(Self { workers, acceptors, world, view, admin })
+    }
+
+    /// What can be seen of it.
+    pub fn view(&self) -> &Arc<AdminView> {
+        &self.view
+    }
+
+    /// Where the admin port is, if there is one.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::addr)
+    }
+
+    /// What the servers behind it are, and their version.
+    pub fn server(&self) -> String {
+        let backend = self.world.own.backend();
+        format!("{} {}", backend.name(), backend.version())
     }
 
     /// Accepts nobody any more, answers what was asked, and ends.
     pub async fn drain(mut self) {
+        self.view.set_phase(Phase::Draining);
         self.acceptors.shutdown().await;
         self.workers.iter().for_each(|worker| worker.drain(self.world.limits.drain_deadline));
         let Some(workers) = Arc::into_inner(self.workers) else { return };
@@ -83,11 +134,7 @@ async fn command_table(client: &Client) -> Result<CommandTable, Error> {
 }
 
 /// Accepts clients, and gives each to the worker that has the fewest.
-fn accept(
-    bound: BoundListener,
-    workers: Arc<Vec<Worker>>,
-    world: Arc<World>,
-) -> io::Result<impl Future<Output = ()> + Send> {
+fn accept(bound: BoundListener, hall: Hall) -> io::Result<impl Future<Output = ()> + Send> {
     let BoundListener { listener, socket } = bound;
     let keepalive = listener.keepalive;
     let password = listener.password.clone().map(Arc::new);
@@ -99,7 +146,8 @@ fn accept(
         loop {
             match door.accept().await {
                 Ok(socket) => {
-                    place(Guest { socket, password: password.clone() }, &workers, &world);
+                    let password = password.clone();
+                    hall.place(Guest { socket, listener: hall.listener, password });
                 }
                 Err(error) => {
                     warn!(at = %listener.address, %error, "cannot accept a client");
@@ -135,15 +183,28 @@ impl Door {
     }
 }
 
-fn place(guest: Guest, workers: &[Worker], world: &World) {
-    let clients: usize = workers.iter().map(Worker::load).sum();
-    if clients >= world.limits.clients_max {
-        world.own.count_rejected();
-        turn_away(&guest.socket);
-        return;
-    }
-    if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
-        worker.serve(guest);
+/// From where a client goes to its worker.
+#[derive(Debug)]
+struct Hall {
+    /// The number of the listener.
+    listener: usize,
+    workers: Arc<Vec<Worker>>,
+    world: Arc<World>,
+    view: Arc<AdminView>,
+}
+
+impl Hall {
+    fn place(&self, guest: Guest) {
+        let clients: usize = self.workers.iter().map(Worker::load).sum();
+        if clients >= self.world.limits.clients_max {
+            self.world.own.count_rejected();
+            self.view.turned_away(self.listener);
+            turn_away(&guest.socket);
+            return;
+        }
+        if let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load()) {
+            worker.serve(guest);
+        }
     }
 }
 

@@ -11,14 +11,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-pub(crate) use desk::Around;
+pub(crate) use desk::{Around, Counts};
 use desk::{Desk, Taken};
 pub(crate) use errand::{Errand, Return};
 use slotway::engine::Outcome;
-use slotway_protocol::{NodeAddr, RequestScan, RequestScanner, Sequence, Slot};
+use slotway_protocol::{NodeAddr, RequestError, RequestScan, RequestScanner, Sequence, Slot};
 
 use crate::{
     ProxyLimits,
+    metrics::{Closed, Limit},
     own::{Ask, Identity},
     stream::Egress,
 };
@@ -37,6 +38,9 @@ pub(crate) struct Session {
     /// How much of what is to be written has been.
     written: usize,
     limits: ProxyLimits,
+    counts: Counts,
+    /// How many bytes were waiting for the client when that was last counted.
+    unsent: u64,
     standing: Standing,
     /// The session's task.
     waker: Option<Waker>,
@@ -65,33 +69,26 @@ enum Stall {
     Depth,
 }
 
-/// Why a session ends at once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Gone {
-    /// It is over, and everything was written.
-    Over,
-    /// The client is no longer there.
-    Closed,
-    /// The client does not read what it asked for.
-    TooSlow,
-    /// Somebody had it closed.
-    Killed,
-    /// The cluster no longer lets the client hear what it listens to.
-    Forbidden,
-}
-
 impl Session {
-    pub(crate) fn new(key: u64, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> Self {
+    pub(crate) fn new(
+        key: u64,
+        egress: Arc<Egress>,
+        limits: ProxyLimits,
+        me: Identity,
+        counts: Counts,
+    ) -> Self {
         // Sessions without keys spread over the nodes.
         let home =
             Slot::new((key % u64::from(Slot::COUNT)) as u16).unwrap_or_else(|| Slot::of(b""));
         Self {
-            desk: Desk::new(key, home, me),
+            desk: Desk::new(key, home, me, counts.clone()),
             scanner: RequestScanner::new(limits.request),
             unread: Vec::new(),
             egress,
             written: 0,
             limits,
+            counts,
+            unsent: 0,
             standing: Standing::default(),
             waker: None,
         }
@@ -114,6 +111,7 @@ impl Session {
 
     /// Looks at bytes that were read.
     pub(crate) fn feed(&mut self, bytes: &[u8], around: &mut Around<'_>) {
+        self.counts.metrics.received_bytes.add(bytes.len() as u64);
         if !self.unread.is_empty() {
             self.unread.extend_from_slice(bytes);
             return self.look_on(around);
@@ -156,6 +154,7 @@ impl Session {
             }
             if self.desk.owed() >= self.limits.pipeline_max {
                 self.standing.stall = Stall::Depth;
+                self.counts.metrics.limited(Limit::Pipeline);
                 return at;
             }
             match self.scanner.scan(&bytes[at..]) {
@@ -169,7 +168,12 @@ impl Session {
                 Ok(RequestScan::Nothing { consumed }) => at += consumed,
                 Ok(RequestScan::Partial) => return at,
                 Err(error) => {
-                    self.desk.refuse_all(&format!("ERR {error}"));
+                    let reason =
+                        if is_limit(&error) { Closed::InputLimit } else { Closed::Protocol };
+                    if reason == Closed::InputLimit {
+                        self.counts.metrics.limited(Limit::Request);
+                    }
+                    self.desk.refuse_all(&format!("ERR {error}"), reason);
                     return bytes.len();
                 }
             }
@@ -182,7 +186,7 @@ impl Session {
         &mut self,
         cx: &mut Context<'_>,
         around: &mut Around<'_>,
-    ) -> Result<bool, Gone> {
+    ) -> Result<bool, Closed> {
         loop {
             let arranging = self.desk.is_arranging();
             let out_max = self.written + self.limits.output_pause;
@@ -201,14 +205,28 @@ impl Session {
     }
 
     /// Writes what there is, as far as the socket takes it.
-    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+    pub(crate) fn flush(&mut self) -> Result<(), Closed> {
+        let flushed = self.write();
+        self.count_unsent((self.desk.out.len() - self.written) as u64);
+        flushed?;
+        match self.is_over() {
+            Some(reason) => Err(reason),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Closed> {
         while self.written < self.desk.out.len() {
             match self.egress.try_write(&self.desk.out[self.written..]) {
-                Ok(0) => return Err(Gone::Closed),
-                Ok(count) => self.written += count,
+                Ok(0) => return Err(Closed::Broken),
+                Ok(count) => {
+                    self.written += count;
+                    self.counts.metrics.sent_bytes.add(count as u64);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.block(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(Gone::Closed),
+                // Whoever leaves without reading everything leaves all the same.
+                Err(_) => return Err(Closed::ByClient),
             }
         }
         self.written = 0;
@@ -220,14 +238,15 @@ impl Session {
                 self.scanner.release();
             }
         }
-        if self.is_over() { Err(Gone::Over) } else { Ok(()) }
+        Ok(())
     }
 
-    fn block(&mut self) -> Result<(), Gone> {
+    fn block(&mut self) -> Result<(), Closed> {
         self.standing.blocked = true;
         let waiting = self.desk.out.len() - self.written;
         if waiting > self.limits.output_max {
-            return Err(Gone::TooSlow);
+            self.counts.metrics.limited(Limit::Output);
+            return Err(Closed::OutputLimit);
         }
         // What was written is let go of now and then, not for each write.
         if self.written > waiting {
@@ -237,8 +256,17 @@ impl Session {
         Ok(())
     }
 
+    /// Counts how many bytes wait for the client.
+    fn count_unsent(&mut self, unsent: u64) {
+        if unsent != self.unsent {
+            self.counts.metrics.output_bytes.add(unsent);
+            self.counts.metrics.output_bytes.sub(self.unsent);
+            self.unsent = unsent;
+        }
+    }
+
     /// Writes on as soon as the socket takes more.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Closed> {
         loop {
             self.flush()?;
             if !self.standing.blocked {
@@ -247,15 +275,15 @@ impl Session {
             match self.egress.poll_ready(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Err(Gone::Closed),
+                Poll::Ready(Err(_)) => return Err(Closed::Broken),
             }
         }
     }
 
     /// Does what another session, or the operator, asks of this one.
-    pub(crate) fn obey(&mut self, ask: Ask) -> Result<(), Gone> {
+    pub(crate) fn obey(&mut self, ask: Ask) -> Result<(), Closed> {
         match ask {
-            Ask::Close => Err(Gone::Killed),
+            Ask::Close => Err(Closed::Killed),
             Ask::Unblock(how) => {
                 self.desk.unblock(how);
                 Ok(())
@@ -264,18 +292,19 @@ impl Session {
     }
 
     /// The client says that it will send no more.
-    pub(crate) fn end(&mut self) -> Result<(), Gone> {
+    pub(crate) fn end(&mut self) -> Result<(), Closed> {
         if self.desk.is_waiting() {
-            return Err(Gone::Closed);
+            return Err(Closed::ByClient);
         }
         self.standing.ended = true;
         Ok(())
     }
 
-    /// Whether nothing will be said any more.
-    fn is_over(&self) -> bool {
+    /// Why the connection is closed now, if it is.
+    fn is_over(&self) -> Option<Closed> {
         let answered = self.standing.stall == Stall::No && self.desk.is_idle();
-        self.desk.is_over() || (self.standing.ended && answered)
+        let left = (self.standing.ended && answered).then_some(Closed::ByClient);
+        self.desk.is_over().or(left)
     }
 
     /// Whether the task has something to do that nothing else wakes it for.
@@ -310,4 +339,15 @@ impl Session {
             none => *none = Some(cx.waker().clone()),
         }
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.count_unsent(0);
+    }
+}
+
+/// Whether a request is only too large.
+fn is_limit(error: &RequestError) -> bool {
+    matches!(error, RequestError::InlineTooLong | RequestError::RequestTooLong)
 }

@@ -18,18 +18,24 @@ use tokio::{
     runtime::Builder,
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{debug, warn};
 
 use crate::{
+    admin::AdminView,
     attendant::Attendant,
     board::Board,
     engines::Engines,
+    metrics::{Closed, WorkerMetrics},
     own::{Arrival, Identity, Via},
+    session::Counts,
     stream::{self, Egress, Ingress},
     world::World,
 };
+
+/// How often a worker says that it is alive.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// A thread that serves sessions, for whoever accepts connections.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ enum Order {
 #[derive(Debug)]
 pub(crate) struct Guest {
     pub(crate) socket: Accepted,
+    /// The number of the listener that it came to.
+    pub(crate) listener: usize,
     /// What it has to log in with.
     pub(crate) password: Option<Arc<Secret>>,
 }
@@ -94,12 +102,13 @@ impl Worker {
     pub(crate) async fn start(
         number: usize,
         config: &Config,
-        world: &Arc<World>,
+        (world, view): (&Arc<World>, &Arc<AdminView>),
     ) -> Result<Self, StartError> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (ready, started) = oneshot::channel();
         let load = Arc::new(AtomicUsize::new(0));
-        let task = Task { config: config.clone(), world: world.clone(), load: load.clone() };
+        let (world, view) = (world.clone(), view.clone());
+        let task = Task { config: config.clone(), world, view, load: load.clone() };
         let thread = thread::Builder::new()
             .name(format!("slotway-{number}"))
             .spawn(move || task.run(inbox, ready))?;
@@ -141,6 +150,7 @@ impl Worker {
 struct Task {
     config: Config,
     world: Arc<World>,
+    view: Arc<AdminView>,
     load: Arc<AtomicUsize>,
 }
 
@@ -165,7 +175,8 @@ impl Task {
         mut inbox: mpsc::UnboundedReceiver<Order>,
         ready: oneshot::Sender<Result<(), StartError>>,
     ) {
-        let board = Arc::new(Board::new());
+        let metrics = self.view.add_worker();
+        let board = Arc::new(Board::new(metrics.clone()));
         let engines = match Engines::connect(&self.config, &self.world, &board).await {
             Ok(engines) => engines,
             Err(error) => {
@@ -173,6 +184,8 @@ impl Task {
                 return;
             }
         };
+        self.view.add_clients(engines.clients());
+        tokio::spawn(beat(metrics.clone()));
         // Nobody waits for it if the proxy is being stopped already.
         let _ = ready.send(Ok(()));
         let mut sessions = JoinSet::new();
@@ -180,10 +193,11 @@ impl Task {
             match order {
                 Order::Serve(guest) => {
                     let load = Departure(self.load.clone());
-                    match self.attend(guest, &board, &engines) {
-                        Ok(attendant) => drop(sessions.spawn(async move {
-                            let gone = attendant.run().await;
-                            debug!(?gone, "session ended");
+                    match self.attend(guest, (&board, &metrics), &engines) {
+                        Ok((attendant, stay)) => drop(sessions.spawn(async move {
+                            let reason = attendant.run().await;
+                            debug!(reason = reason.name(), "session ended");
+                            stay.end(reason);
                             drop(load);
                         })),
                         Err(error) => debug!(%error, "client lost before it was served"),
@@ -209,15 +223,59 @@ impl Task {
 
 impl Task {
     /// Seats a client, and somebody to attend to it.
-    fn attend(&self, guest: Guest, board: &Arc<Board>, engines: &Engines) -> io::Result<Attendant> {
+    fn attend(
+        &self,
+        guest: Guest,
+        (board, metrics): (&Arc<Board>, &Arc<WorkerMetrics>),
+        engines: &Engines,
+    ) -> io::Result<(Attendant, Stay)> {
         let world = &self.world;
         let arrival = arrival(&guest.socket, world.moment(Instant::now()).run);
         let (ingress, egress) = halves(guest.socket)?;
         let me = Identity::new(&world.own, arrival, guest.password);
         let card = me.card().clone();
-        let key = board.floor().seat(Arc::new(egress), world.limits, me);
-        let (board, world) = (board.clone(), world.clone());
-        Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
+        let counts = Counts { metrics: metrics.clone(), listener: guest.listener };
+        let stay = Stay::begin(counts.clone());
+        let key = board.floor().seat(Arc::new(egress), world.limits, me, counts);
+        let shared = (board.clone(), world.clone(), metrics.clone());
+        Ok((Attendant::new(key, shared, engines.clone(), ingress, card), stay))
+    }
+}
+
+/// Says once a second that the worker is alive.
+async fn beat(metrics: Arc<WorkerMetrics>) {
+    loop {
+        metrics.beat(Instant::now());
+        sleep(BEAT).await;
+    }
+}
+
+/// Counts a client from its coming to its going, however it goes.
+#[derive(Debug)]
+struct Stay {
+    counts: Counts,
+    reason: Closed,
+}
+
+impl Stay {
+    fn begin(counts: Counts) -> Self {
+        if let Some(listener) = counts.metrics.listener(counts.listener) {
+            listener.opened();
+        }
+        // Unless somebody says how it ended.
+        Self { counts, reason: Closed::Panicked }
+    }
+
+    fn end(mut self, reason: Closed) {
+        self.reason = reason;
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if let Some(listener) = self.counts.metrics.listener(self.counts.listener) {
+            listener.closed(self.reason);
+        }
     }
 }
 

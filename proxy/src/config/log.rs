@@ -1,5 +1,7 @@
 //! How the log is written.
 
+use tracing_subscriber::filter::LevelFilter;
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Log {
@@ -35,4 +37,16 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Trace,
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
 }

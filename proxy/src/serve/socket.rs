@@ -22,10 +22,10 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// The port that it listens on, if it is on one.
-    pub fn port(&self) -> Option<u16> {
+    /// The address that it listens on, if it is on one.
+    pub fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Tcp(listener) => listener.local_addr().ok(),
             Self::Unix(..) => None,
         }
     }

@@ -23,13 +23,13 @@ use slotway_protocol::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Gone,
     errand::{Errand, Return, Then},
     queue::{Queue, Queued},
     ring::{Ring, Stage},
 };
 use crate::{
     engines::{Engines, Ways},
+    metrics::{Asked, Closed, WorkerMetrics},
     own::{self, Activity, Hearing, Identity, Paused, Standing, Switch, Unblock, barred},
     reply,
     subscribe::{Listened, Listening, SubscribeVerb},
@@ -46,6 +46,9 @@ use crate::{
 pub(crate) struct Desk {
     key: u64,
     me: Identity,
+    counts: Counts,
+    /// The command that is being looked at.
+    asking: Asked,
     /// When others were last told what this session does.
     noted: Instant,
     ring: Ring,
@@ -77,6 +80,14 @@ const WATCHES_ANOTHER: &[u8] =
     b"-CROSSSLOT slotway: this connection watches keys in another slot; keys with the same {tag} share a \
       slot\r\n";
 
+/// Where a session is counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    pub(crate) metrics: Arc<WorkerMetrics>,
+    /// The number of the listener that the client came to.
+    pub(crate) listener: usize,
+}
+
 /// Whether the next command may be looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Hold {
@@ -87,8 +98,8 @@ enum Hold {
     Waiting(Sequence),
     /// All wait until the clients of the proxy may go on.
     Paused,
-    /// There is none: the connection closes when nothing is owed.
-    Leaving,
+    /// There is none: the connection closes, for this reason, when nothing is owed.
+    Leaving(Closed),
 }
 
 /// Which keys are watched.
@@ -121,10 +132,13 @@ pub(crate) struct Around<'a> {
 }
 
 impl Desk {
-    pub(crate) fn new(key: u64, home: Slot, me: Identity) -> Self {
+    pub(crate) fn new(key: u64, home: Slot, me: Identity, counts: Counts) -> Self {
+        let asking = counts.metrics.ask(None);
         Self {
             key,
             me,
+            counts,
+            asking,
             noted: Instant::now() - NOTED_EVERY,
             ring: Ring::default(),
             order: SlotOrder::default(),
@@ -160,9 +174,12 @@ impl Desk {
         !self.due.is_empty()
     }
 
-    /// Whether the connection is to be closed as soon as all is written.
-    pub(crate) fn is_over(&self) -> bool {
-        self.hold == Hold::Leaving && self.ring.is_empty()
+    /// Why the connection is to be closed as soon as all is written, if it is.
+    pub(crate) fn is_over(&self) -> Option<Closed> {
+        match self.hold {
+            Hold::Leaving(reason) if self.ring.is_empty() => Some(reason),
+            _ => None,
+        }
     }
 
     /// The client, as others know it.
@@ -181,14 +198,15 @@ impl Desk {
     }
 
     /// Takes no more commands.
-    pub(crate) fn leave(&mut self) {
-        self.hold = Hold::Leaving;
+    pub(crate) fn leave(&mut self, reason: Closed) {
+        self.hold = Hold::Leaving(reason);
     }
 
     /// Answers with an error behind everything that is owed, and takes no more commands.
-    pub(crate) fn refuse_all(&mut self, text: &str) {
-        self.ring.answer(&reply::of_text(text), false, &mut self.out);
-        self.leave();
+    pub(crate) fn refuse_all(&mut self, text: &str, reason: Closed) {
+        self.asking = self.counts.metrics.ask(None);
+        self.say(&reply::of_text(text));
+        self.leave(reason);
     }
 
     /// Lets go of what only a session that is owed something needs.
@@ -205,7 +223,8 @@ impl Desk {
         if around.now >= self.noted + NOTED_EVERY {
             self.note(command, around);
         }
-        let plan = Plan::of(command, &around.world.table, &around.world.rules);
+        let (plan, spec) = Plan::and_spec(command, &around.world.table, &around.world.rules);
+        self.asking = self.counts.metrics.ask(spec);
         if let Plan::Single { slot, class } = plan
             && self.is_plain()
             && !around.world.own.pause().has_begun()
@@ -269,12 +288,29 @@ impl Desk {
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
             Plan::Pinned { .. } => self.wait(command, around),
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
+                self.count_fanout(&plan, around);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));
                 Taken::Yes
             }
         }
+    }
+
+    fn count_fanout(&self, plan: &Plan, around: &Around<'_>) {
+        let many = match plan {
+            Plan::Split(split) => split.parts().len(),
+            Plan::Broadcast { .. } => {
+                around.engines.of(self.me.protocol()).client().topology().primaries().len()
+            }
+            Plan::Single { .. }
+            | Plan::AnyNode { .. }
+            | Plan::Scan(_)
+            | Plan::Pinned { .. }
+            | Plan::Answer(_)
+            | Plan::Refused(_) => return,
+        };
+        self.counts.metrics.fanout.were(many);
     }
 
     /// Has a command run that may wait for what others do.
@@ -299,15 +335,16 @@ impl Desk {
 
     /// Enters a command that all others wait for.
     fn hold_up(&mut self) -> Sequence {
-        let muted = self.is_muted();
-        let sequence = self.ring.enter_away(muted);
+        let counted = (self.asking, self.is_muted());
+        let sequence = self.ring.enter_away(counted);
         self.hold = Hold::For(sequence);
         sequence
     }
 
     fn say(&mut self, reply: &[u8]) -> Taken {
-        let muted = self.is_muted();
-        self.ring.answer(reply, muted, &mut self.out);
+        let counted = (self.asking, self.is_muted());
+        let sequence = self.ring.enter_away(counted);
+        self.finish(sequence, reply);
         Taken::Yes
     }
 

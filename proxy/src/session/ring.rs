@@ -6,6 +6,8 @@ use slotway::engine::{Line, Setback};
 use slotway_protocol::{RetryClass, Sequence, Slot};
 use tokio::time::Instant;
 
+use crate::metrics::Asked;
+
 /// So many bytes that nobody needs any more are worth moving the others.
 const COMPACT_AT: usize = 64 << 10;
 
@@ -30,6 +32,8 @@ pub(crate) struct Entry {
     pub(crate) stage: Stage,
     /// Nothing is said to the client when it ends.
     pub(crate) muted: bool,
+    /// As what it is counted.
+    pub(crate) asked: Asked,
     /// What is needed to send it again; nothing for those that are not sent from here.
     pub(crate) sent: Option<Sent>,
 }
@@ -82,25 +86,19 @@ impl Ring {
         request: &[u8],
         stage: Stage,
         (slot, class, started): (Slot, RetryClass, Instant),
-        muted: bool,
+        (asked, muted): (Asked, bool),
     ) -> Sequence {
         self.travelling += usize::from(matches!(stage, Stage::Travelling(_)));
         let request = self.requests.push(request);
         let sent = Some(Sent { slot, class, started, request });
-        self.entries.push_back(Entry { stage, muted, sent });
+        self.entries.push_back(Entry { stage, muted, asked, sent });
         self.front + self.entries.len() as u64 - 1
     }
 
     /// Enters a command that somebody else sees to.
-    pub(crate) fn enter_away(&mut self, muted: bool) -> Sequence {
-        self.entries.push_back(Entry { stage: Stage::Away, muted, sent: None });
+    pub(crate) fn enter_away(&mut self, (asked, muted): (Asked, bool)) -> Sequence {
+        self.entries.push_back(Entry { stage: Stage::Away, muted, asked, sent: None });
         self.front + self.entries.len() as u64 - 1
-    }
-
-    /// Enters the reply to a command that is answered at once.
-    pub(crate) fn answer(&mut self, reply: &[u8], muted: bool, out: &mut Vec<u8>) {
-        let sequence = self.enter_away(muted);
-        self.finish(sequence, reply, out);
     }
 
     /// The number that the next command gets.
@@ -133,6 +131,10 @@ impl Ring {
             (_, Some(sent)) => sent.slot == slot,
             (_, None) => false,
         })
+    }
+
+    pub(crate) fn asked(&self, sequence: Sequence) -> Option<Asked> {
+        Some(self.entries.get(self.index(sequence)?)?.asked)
     }
 
     pub(crate) fn stage(&self, sequence: Sequence) -> Option<&Stage> {
@@ -301,6 +303,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::metrics::WorkerMetrics;
+
+    fn heard() -> (Asked, bool) {
+        (WorkerMetrics::new(0).ask(None), false)
+    }
+
+    fn answer(ring: &mut Ring, reply: &[u8], out: &mut Vec<u8>) {
+        let sequence = ring.enter_away(heard());
+        ring.finish(sequence, reply, out);
+    }
 
     fn sent() -> (Slot, RetryClass, Instant) {
         (Slot::of(b"a"), RetryClass::Never, Instant::now())
@@ -309,9 +321,9 @@ mod tests {
     #[test]
     fn replies_leave_in_the_order_of_the_commands() {
         let (mut ring, mut out) = (Ring::default(), Vec::new());
-        let first = ring.enter(b"one", Stage::Waiting, sent(), false);
-        let second = ring.enter(b"two", Stage::Waiting, sent(), false);
-        ring.answer(b"+3", false, &mut out);
+        let first = ring.enter(b"one", Stage::Waiting, sent(), heard());
+        let second = ring.enter(b"two", Stage::Waiting, sent(), heard());
+        answer(&mut ring, b"+3", &mut out);
         ring.finish(second, b"+2", &mut out);
         assert!(out.is_empty() && ring.len() == 3);
         assert_eq!(ring.request(&ring.sent(first).unwrap()), b"one");
@@ -324,8 +336,8 @@ mod tests {
     #[test]
     fn what_is_muted_says_nothing_and_holds_up_the_others_all_the_same() {
         let (mut ring, mut out) = (Ring::default(), Vec::new());
-        let muted = ring.enter(b"one", Stage::Waiting, sent(), true);
-        ring.answer(b"+2", false, &mut out);
+        let muted = ring.enter(b"one", Stage::Waiting, sent(), (heard().0, true));
+        answer(&mut ring, b"+2", &mut out);
         assert!(out.is_empty());
         ring.finish(muted, b"+1", &mut out);
         assert_eq!(out, b"+2");
@@ -347,7 +359,7 @@ mod tests {
             };
             for (enter, pick) in steps {
                 if (enter && owed.len() < 8) || owed.is_empty() {
-                    owed.push(ring.enter(&reply(ring.next()), Stage::Waiting, sent(), false));
+                    owed.push(ring.enter(&reply(ring.next()), Stage::Waiting, sent(), heard()));
                 } else {
                     let sequence = owed.remove(usize::from(pick) % owed.len());
                     let kept = ring.request(&ring.sent(sequence).unwrap()).to_vec();

@@ -43,7 +43,7 @@ impl Side {
             port: 6379,
             run_id: "0".repeat(40),
             tracking: TrackingSupport::Refused,
-            events_max: 10,
+            events: EventRing::new(10),
         };
         let world = World::new(settings, Backend::of_info("redis_version:7.0.15").unwrap());
         let log = EventRing::new(10);
@@ -56,7 +56,8 @@ impl Side {
             began: Instant::now(),
             started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
         }));
-        let workers = [Some(clients), None].map(|own| view.add_worker(own.into_iter().flatten()));
+        let workers = [(); 2].map(|()| view.add_worker());
+        view.add_clients(clients);
         view.set_phase(Phase::Serving);
         Self { view, workers: workers.into(), world, log }
     }

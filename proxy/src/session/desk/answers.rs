@@ -33,7 +33,7 @@ impl Desk {
             own::Outcome::Answered => self.say(said),
             own::Outcome::Farewell => {
                 self.say(said);
-                self.leave();
+                self.leave(Closed::Quit);
                 Taken::Yes
             }
             own::Outcome::Reset => {

@@ -1,6 +1,7 @@
 //! Commands that go to the owner of their slot: sent, sent again, and answered.
 
 use super::*;
+use crate::metrics;
 
 impl Desk {
     /// Puts a command in line at the owner of its slot.
@@ -15,9 +16,9 @@ impl Desk {
         let sequence = self.ring.next();
         let what = (slot, class, around.now);
         let earlier = self.earlier(slot, around);
-        let muted = self.is_muted();
+        let counted = (self.asking, self.is_muted());
         if self.order.first_time(slot, sequence, earlier) == Turn::Wait {
-            self.ring.enter(bytes, Stage::Waiting, what, muted);
+            self.ring.enter(bytes, Stage::Waiting, what, counted);
             return Taken::Yes;
         }
         let ticket = Ticket { session: self.key, sequence };
@@ -25,10 +26,10 @@ impl Desk {
         let engine = around.engines.of(self.me.protocol());
         match engine.forward(around.ways.of(self.me.protocol()), slot, bytes, ticket, deadline) {
             Some(line) => {
-                self.ring.enter(bytes, Stage::Travelling(line), what, muted);
+                self.ring.enter(bytes, Stage::Travelling(line), what, counted);
             }
             None => {
-                self.ring.enter(bytes, Stage::Waiting, what, muted);
+                self.ring.enter(bytes, Stage::Waiting, what, counted);
                 self.again(slot, sequence);
             }
         }
@@ -77,6 +78,9 @@ impl Desk {
             && let Some(sent) = self.ring.sent(sequence)
         {
             self.due.extend(self.order.answered(sent.slot, sequence));
+        }
+        if let Some(asked) = self.ring.asked(sequence) {
+            self.counts.count(asked, reply);
         }
         self.ring.finish(sequence, reply, &mut self.out);
     }
@@ -162,5 +166,20 @@ impl Desk {
             self.stand();
         }
         self.finish(sequence, &reply);
+    }
+}
+
+impl Counts {
+    #[inline]
+    fn count(&self, asked: Asked, reply: &[u8]) {
+        let outcome = match reply {
+            [b'-', text @ ..] => {
+                self.metrics.erred(text);
+                metrics::Outcome::Error
+            }
+            [b'!', ..] => metrics::Outcome::Error,
+            _ => metrics::Outcome::Ok,
+        };
+        self.metrics.answered(self.listener, asked, outcome);
     }
 }

@@ -9,7 +9,7 @@ impl Desk {
         &mut self,
         cx: &mut Context<'_>,
         out_max: usize,
-    ) -> Result<bool, Gone> {
+    ) -> Result<bool, Closed> {
         let Some(listening) = &mut self.listening else { return Ok(false) };
         // Other replies were asked for before.
         if !self.ring.is_empty() && listening.is_busy() {
@@ -23,8 +23,8 @@ impl Desk {
         match heard {
             Poll::Pending => Ok(false),
             Poll::Ready(Listened::Output) => Ok(true),
-            Poll::Ready(Listened::Overrun { .. }) => Err(Gone::TooSlow),
-            Poll::Ready(Listened::Forbidden { .. }) => Err(Gone::Forbidden),
+            Poll::Ready(Listened::Overrun { .. }) => Err(Closed::OutputLimit),
+            Poll::Ready(Listened::Forbidden { .. }) => Err(Closed::Killed),
         }
     }
 
