@@ -18,7 +18,7 @@ const HELP: [&str; 15] = [
     "INFO",
     "    Show the state of the proxy, as the section slotway of INFO does.",
     "LOG [<count>]",
-    "    List the latest events, the newest first: time, how often, what. The default is 10.",
+    "    List the latest events, the newest first. The default is 10.",
     "NODES",
     "    List the nodes of the cluster, as the proxy knows them.",
     "ROUTE <command> [<arg> ...]",
