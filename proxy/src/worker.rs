@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     os::fd::AsRawFd as _,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -215,7 +215,10 @@ impl Task {
         let (ingress, egress) = halves(guest.socket)?;
         let me = Identity::new(&world.own, arrival, guest.password);
         let card = me.card().clone();
-        let key = board.floor().seat(Arc::new(egress), world.limits, me);
+        let egress = Arc::new(egress);
+        let line: Weak<Egress> = Arc::downgrade(&egress);
+        card.on_line(line);
+        let key = board.floor().seat(egress, world.limits, me);
         let (board, world) = (board.clone(), world.clone());
         Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
     }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::{
     ProxyConfig, ProxyLimits,
     own::{self, Backend, Moment, Settings, TrackingSupport},
+    scripts::Scripts,
     subscribe::Audience,
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct World {
     pub(crate) deadline: Duration,
     /// How many bytes the commands of a transaction may have.
     pub(crate) transaction_bytes_max: usize,
+    /// Scripts that were sent whole.
+    pub(crate) scripts: Scripts,
     /// Who listens.
     pub(crate) audience: Arc<Audience>,
     /// What connections answer by.
@@ -60,6 +63,7 @@ impl World {
             limits: config.limits,
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
+            scripts: Scripts::default(),
             audience: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),

@@ -3,6 +3,7 @@
 mod answers;
 mod forward;
 mod listening;
+mod scripts;
 mod standing;
 mod transactions;
 
@@ -65,6 +66,8 @@ pub(crate) struct Desk {
     published: VecDeque<(Sequence, usize)>,
     /// Where commands without keys go, so that they stay in their order.
     home: Slot,
+    /// Calls of scripts that a node did not know, and what it said.
+    unknown: Vec<(Sequence, Vec<u8>)>,
     /// Replies that are to be written.
     pub(crate) out: Vec<u8>,
 }
@@ -139,6 +142,7 @@ impl Desk {
             unblock: None,
             listening: None,
             published: VecDeque::new(),
+            unknown: Vec::new(),
             home,
             out: Vec::new(),
         }
@@ -210,6 +214,11 @@ impl Desk {
             self.note(command, around);
         }
         let plan = Plan::of(command, &around.world.table, &around.world.rules);
+        if let Plan::Single { class: RetryClass::Script, .. }
+        | Plan::AnyNode { class: RetryClass::Script } = plan
+        {
+            around.world.scripts.learn(command);
+        }
         if let Plan::Single { slot, class } = plan
             && self.is_plain()
             && !around.world.own.pause().has_begun()
@@ -274,6 +283,7 @@ impl Desk {
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
             Plan::Pinned { .. } => self.wait(command, around),
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
+                around.world.scripts.learn(command);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));
