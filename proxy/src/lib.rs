@@ -17,6 +17,7 @@ pub mod own;
 pub mod placement;
 mod proxy;
 mod reply;
+mod scripts;
 mod serve;
 mod session;
 pub mod shutdown;

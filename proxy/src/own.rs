@@ -28,7 +28,7 @@ use slotway_protocol::{Command, CommandFlags, LoginState, Protocol, SessionComma
 
 use args::integer;
 pub use backend::{Backend, Wording};
-pub use directory::{Ask, Card, Directory, Unblock};
+pub use directory::{Ask, Card, Directory, Hangup, Unblock};
 pub use errand::{Errand, Errands};
 pub use face::{Activity, Arrival, Face, Standing, Switch, Via};
 pub use hello::NOT_LOGGED_IN;

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     os::fd::AsRawFd as _,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -234,7 +234,10 @@ impl Task {
         let me = Identity::new(&world.own, arrival, password);
         let card = me.card().clone();
         let counts = Counts::new(board.metrics().clone(), listener);
-        let key = board.floor().seat(Arc::new(egress), world.limits, (me, counts));
+        let egress = Arc::new(egress);
+        let line: Weak<Egress> = Arc::downgrade(&egress);
+        card.on_line(line);
+        let key = board.floor().seat(egress, world.limits, (me, counts));
         let (board, world) = (board.clone(), world.clone());
         Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
     }

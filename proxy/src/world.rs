@@ -14,6 +14,7 @@ use crate::{
     ProxyConfig, ProxyLimits,
     log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
+    scripts::Scripts,
     subscribe::Audience,
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) deadline: Duration,
     /// How many bytes the commands of a transaction may have.
     pub(crate) transaction_bytes_max: usize,
+    /// Scripts that were sent whole.
+    pub(crate) scripts: Scripts,
     /// Who listens.
     pub(crate) audience: Arc<Audience>,
     /// What connections answer by.
@@ -58,6 +61,7 @@ impl World {
             limits: config.limits,
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
+            scripts: Scripts::default(),
             audience: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),

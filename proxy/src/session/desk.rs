@@ -4,6 +4,7 @@ mod answers;
 mod forward;
 mod listening;
 mod replicas;
+mod scripts;
 mod standing;
 mod transactions;
 
@@ -69,6 +70,8 @@ pub(crate) struct Desk {
     published: VecDeque<(Sequence, usize)>,
     /// Where commands without keys go, so that they stay in their order.
     home: Slot,
+    /// Calls of scripts that a node did not know, and what it said.
+    unknown: Vec<(Sequence, Vec<u8>)>,
     /// Replies that are to be written.
     pub(crate) out: Vec<u8>,
 }
@@ -144,6 +147,7 @@ impl Desk {
             unblock: None,
             listening: None,
             published: VecDeque::new(),
+            unknown: Vec::new(),
             home,
             out: Vec::new(),
         }
@@ -222,6 +226,11 @@ impl Desk {
         }
         let (plan, spec) = Plan::and_spec(command, &around.world.table, &around.world.rules);
         self.ring.counts.ask(spec);
+        if let Plan::Single { class: RetryClass::Script, .. }
+        | Plan::AnyNode { class: RetryClass::Script } = plan
+        {
+            around.world.scripts.learn(command);
+        }
         if let Plan::Single { slot, class } = plan
             && self.is_plain()
             && !around.world.own.pause().has_begun()
@@ -294,6 +303,7 @@ impl Desk {
                     self.ring.counts.split(split.parts().len());
                 }
                 self.note_plan(&plan, around);
+                around.world.scripts.learn(command);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));
