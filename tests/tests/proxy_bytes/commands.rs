@@ -132,7 +132,7 @@ fn value(rng: &mut Rng) -> Vec<u8> {
 
 #[rustfmt::skip]
 const ON_ONE_KEY: &[&str] = &[
-    "SET K V", "SET K V", "SET K V", "SET K V EX 100000", "SET K V NX", "SET K V XX GET", "SET K V KEEPTTL",
+    "SET K V", "SET K V", "SET K V", "SET K V EXAT LATER", "SET K V NX", "SET K V XX GET", "SET K V KEEPTTL",
     "GET K", "GET K", "GET K", "GETSET K V", "GETDEL K", "GETEX K PERSIST", "STRLEN K", "APPEND K V", "SETNX K V",
     "GETRANGE K 1 N", "SETRANGE K 5 V", "INCR K", "INCRBY K N", "DECR K", "DECRBY K 7", "INCRBYFLOAT K 0.5",
     "SETBIT K 9 1", "GETBIT K 9", "BITCOUNT K", "BITPOS K 1", "BITFIELD K INCRBY u8 0 N GET i5 3", "LCS K K",
@@ -201,7 +201,7 @@ const WRONG: &[&str] = &[
     "XREAD STREAMS K", "XREADGROUP STREAMS K 0", "EVAL x", "LMPOP 0 K LEFT", "LMPOP x K LEFT", "ZUNION 0 K", "SINTERCARD 0 K",
     "HELLO 9", "HELLO x", "AUTH wrong", "AUTH nobody wrong", "SELECT 99", "SELECT x", "ECHO", "PING a b", "CLIENT NONSENSE",
     "CLIENT SETNAME", "EXEC", "DISCARD", "SCAN x", "SCAN 0 COUNT 0", "SCAN 0 NONSENSE", "SORT K BY", "EVALSHA 0 0", "DUMP",
-    "RESTORE K 0 garbage", "RESTORE K -1 garbage", "COPY K K DB x", "OBJECT FREQ nothing", "WAIT x 0", "CLIENT REPLY x",
+    "RESTORE K 0 garbage", "RESTORE K -1 garbage", "COPY K K DB x", "OBJECT FREQ nothing", "CLIENT REPLY x",
     "COMMAND NONSENSE", "SCRIPT NONSENSE", "SUBSCRIBE", "PUBLISH a", "GEOADD K 500 500 x", "PUBSUB NONSENSE", "KEYS", "DBSIZE x",
 ];
 
