@@ -95,6 +95,10 @@ async fn the_screen_shows_where_any_client_finds_every_slot() {
     assert_eq!(any[any.len() - 5..], ["-p", port, "set", "hello", "world"], "{screen}");
     assert!(words(&screen, "cluster clients ")[0].starts_with("redis://127.0.0.1:"), "{screen}");
 
+    let admin = words(&screen, "admin ")[0].strip_prefix("http://").unwrap();
+    let mut operator = Plain::at(&format!("redis://{admin}")).await;
+    operator.check("GET /readyz HTTP/1.0\r\n", &["HTTP/1.0 200 OK"]).await;
+
     let mut client = Plain::at(any[0]).await;
     client.use_all_slots().await;
     client.check("MSET a 1 b 2 c 3", &["+OK"]).await;
