@@ -8,7 +8,7 @@ SECONDS ?= 60
 export SLOTWAY_TEST_SERVERS ?= $(CURDIR)/target/servers
 
 .DEFAULT_GOAL := help
-.PHONY: help dev servers test test-docker lint bench fuzz docs
+.PHONY: help dev servers clients test test-docker lint bench fuzz docs
 
 .DEFAULT:
 	@printf 'error: there is no target "%s"\n hint: make help shows them\n' '$@' >&2; exit 2
@@ -23,7 +23,11 @@ servers: ## Get Redis 7.0, Valkey 8.1 and Valkey 9.1 for the tests, into target/
 	@scripts/prepare.sh python3
 	@scripts/fetch.py servers
 
-test: servers ## Run all tests that need no Docker
+clients: ## Get the client libraries that the tests run, into target/clients
+	@scripts/prepare.sh python3
+	@scripts/clients.py
+
+test: servers clients ## Run all tests that need no Docker
 	@scripts/prepare.sh cargo cc
 	cargo test --workspace --locked
 

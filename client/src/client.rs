@@ -13,7 +13,7 @@ use crate::{
     refresh::{find_nodes, keep_fresh},
     reply::value_of,
     scan::ScanDesk,
-    stats,
+    silence, stats,
     terms::Terms,
     view::view_of,
 };
@@ -33,12 +33,12 @@ pub(crate) struct Commands {
     pub(crate) table: CommandTable,
     pub(crate) rules: PlanRules,
     /// The walks of SCAN.
-    pub(crate) scans: ScanDesk,
+    pub(crate) scans: Arc<ScanDesk>,
 }
 
 impl Commands {
     pub(crate) fn new(table: CommandTable, rules: PlanRules) -> Self {
-        Self { table, rules, scans: ScanDesk::default() }
+        Self { table, rules, scans: Arc::default() }
     }
 }
 
@@ -76,6 +76,7 @@ impl Client {
             tokio::spawn(rotation.follow(Arc::downgrade(&cluster)));
         }
         tokio::spawn(keep_fresh(Arc::downgrade(&cluster)));
+        tokio::spawn(silence::listen(Arc::downgrade(&cluster)));
         tokio::spawn(stats::publish(Arc::downgrade(&cluster)));
         Ok(Self { cluster, commands: Arc::new(commands), terms })
     }

@@ -17,9 +17,11 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Config, ReadFrom,
+    budget::Budget,
     cache::Cache,
     engine::Sink,
     node::{Common, Node},
+    pace::Pace,
     places::{Place, Places},
     refresh::{Bells, WITNESSES_MAX},
     stats::Counters,
@@ -48,8 +50,12 @@ pub(crate) struct Cluster {
     pub(crate) cache: Option<Arc<Cache>>,
     /// How many more connections may be leased.
     leases: Arc<Semaphore>,
+    budget: Arc<Budget>,
+    pace: Arc<Pace>,
     /// How many views have been asked for and taken, or not.
     rounds: watch::Sender<u64>,
+    /// Changes with these rounds, and with each view that is taken.
+    views: watch::Sender<u64>,
     /// What is listened to.
     pub(crate) hub: Hub,
     /// Changes with every way and every connection.
@@ -69,6 +75,8 @@ impl Cluster {
     pub(crate) fn new(config: Arc<Config>, sink: Option<Arc<dyn Sink>>) -> Self {
         let cache = config.cache;
         let routes = Routes { table: SlotTable::empty(), nodes: Arc::default() };
+        let budget = Budget::new(&config.limits);
+        let pace = Arc::new(Pace::new(&config.limits));
         let leases = Arc::new(Semaphore::new(config.limits.leases_max));
         Self {
             places: Places::new(config.address_map.clone()),
@@ -81,7 +89,10 @@ impl Cluster {
             counters: Arc::default(),
             cache: cache.map(Cache::new).map(Arc::new),
             leases,
+            budget,
+            pace,
             rounds: watch::Sender::new(0),
+            views: watch::Sender::new(0),
             hub: Hub::default(),
             epoch: Arc::default(),
             sink,
@@ -127,6 +138,7 @@ impl Cluster {
         drop(known);
         retire(self.routes.swap(Arc::new(Routes { table, nodes })));
         self.ways_changed();
+        self.views.send_modify(|views| *views += 1);
         self.check_cache();
         Ok(())
     }
@@ -154,6 +166,8 @@ impl Cluster {
             leases: self.leases.clone(),
             counters: self.counters.clone(),
             cache: self.cache.clone(),
+            budget: self.budget.clone(),
+            pace: self.pace.clone(),
             epoch: self.epoch.clone(),
             sink: self.sink.clone(),
         };
@@ -232,6 +246,12 @@ impl Cluster {
     /// Says that a view was asked for, whatever came of it.
     pub(crate) fn end_round(&self) {
         self.rounds.send_modify(|rounds| *rounds += 1);
+        self.views.send_modify(|views| *views += 1);
+    }
+
+    /// Told of each view that is taken from now on, and of each round of asking that ends without.
+    pub(crate) fn views(&self) -> watch::Receiver<u64> {
+        self.views.subscribe()
     }
 
     /// Told of each round of asking that ends from now on.

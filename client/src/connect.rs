@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::{
     Config,
+    budget::Share,
     cache::Cache,
     connection::{Connection, Tracked},
     engine::Outlet,
@@ -41,6 +42,7 @@ pub(crate) async fn connect(
     config: &Config,
     access: Access,
     cache: Option<&Arc<Cache>>,
+    share: Share,
     outlet: Option<Outlet>,
 ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
     // What is waiting for the connection would otherwise wait for ever.
@@ -54,7 +56,7 @@ pub(crate) async fn connect(
         }
         Some(_) | None => None,
     };
-    Ok((Connection::start(stream, &config.limits, tracked, outlet), negotiated))
+    Ok((Connection::start(stream, &config.limits, tracked, share, outlet), negotiated))
 }
 
 /// Asks the server to tell when keys change that were read for the cache. False if it cannot.

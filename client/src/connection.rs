@@ -23,7 +23,7 @@ use std::{
 pub(crate) use calls::Ended;
 use calls::{Calls, Told, Waiter};
 use parking_lot::Mutex;
-use slotway_protocol::{Abandoned, Delivery, Pipeline, PipelineFull, Progress, UnitId};
+use slotway_protocol::{Abandoned, Delivery, Pipeline, Progress, UnitId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::Instant,
@@ -31,6 +31,7 @@ use tokio::{
 
 use crate::{
     Limits,
+    budget::{Full, Share},
     cache::{Cache, ConnectionId},
     engine::{Outlet, Ticket},
 };
@@ -78,6 +79,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     pipeline: Pipeline<u32>,
+    share: Share,
     /// What is to be written next.
     unsent: Vec<u8>,
     calls: Calls,
@@ -101,6 +103,9 @@ enum Life {
 pub(crate) enum Manner {
     /// As the owner of a slot.
     Plain,
+    /// The same, to learn what the client needs to go on: it is let in even if the client as a whole
+    /// owes as much as it may.
+    Urgent,
     /// With ASKING before it, in one unit: as the one that a slot is on its way to.
     Asking,
     /// As a replica, over a connection that said READONLY. Never used for the owner: should it
@@ -137,8 +142,8 @@ pub(crate) struct Load {
 pub(crate) enum NotTaken {
     /// The connection is gone.
     Closed,
-    /// It owes as much as it may.
-    Full(PipelineFull),
+    /// It owes as much as it may, or all connections together do.
+    Full(Full),
 }
 
 impl Connection {
@@ -147,6 +152,7 @@ impl Connection {
         stream: S,
         limits: &Limits,
         tracked: Option<Tracked>,
+        share: Share,
         outlet: Option<Outlet>,
     ) -> Self
     where
@@ -154,6 +160,7 @@ impl Connection {
     {
         let state = State {
             pipeline: Pipeline::new(limits.pipeline),
+            share,
             unsent: Vec::new(),
             calls: Calls::default(),
             driver: None,
@@ -175,7 +182,7 @@ impl Connection {
         deadline: Instant,
     ) -> Result<(), NotTaken> {
         let mut state = self.shared.state.lock();
-        state.put([&[], bytes], NonZeroU16::MIN, Waiter::Sink(ticket), deadline)?;
+        state.put([&[], bytes], NonZeroU16::MIN, Waiter::Sink(ticket), Manner::Plain, deadline)?;
         let driver = state.driver.take();
         drop(state);
         if let Some(driver) = driver {
@@ -199,11 +206,12 @@ impl Connection {
     ) -> Result<Call, NotTaken> {
         let Unit { bytes, replies } = unit.into();
         let (prefix, replies) = match manner {
-            Manner::Plain | Manner::Reading => (&[][..], replies),
+            Manner::Plain | Manner::Urgent | Manner::Reading => (&[][..], replies),
             Manner::Asking => (ASKING, replies.saturating_add(1)),
         };
         let mut state = self.shared.state.lock();
-        let (place, unit) = state.put([prefix, bytes], replies, Waiter::Task(None), deadline)?;
+        let (place, unit) =
+            state.put([prefix, bytes], replies, Waiter::Task(None), manner, deadline)?;
         let driver = state.driver.take();
         drop(state);
         if let Some(driver) = driver {
@@ -295,19 +303,33 @@ impl Drop for Call {
 }
 
 impl State {
+    /// Sees to it that neither this connection nor all of them owe more than they may.
+    #[inline]
+    fn admit(&mut self, len: usize, manner: Manner) -> Result<(), NotTaken> {
+        let Self { pipeline, share, .. } = self;
+        pipeline.admit(len).map_err(|full| NotTaken::Full(Full::Node(full)))?;
+        if manner == Manner::Urgent {
+            share.insist(pipeline.len(), pipeline.unsent(), len);
+            return Ok(());
+        }
+        let admitted = share.admit(pipeline.len(), pipeline.unsent(), len);
+        admitted.map_err(|full| NotTaken::Full(Full::Client(full)))
+    }
+
     #[inline]
     fn put(
         &mut self,
         [prefix, bytes]: [&[u8]; 2],
         replies: NonZeroU16,
         waiter: Waiter,
+        manner: Manner,
         deadline: Instant,
     ) -> Result<(u32, UnitId), NotTaken> {
         if self.life != Life::Open {
             return Err(NotTaken::Closed);
         }
         let len = prefix.len() + bytes.len();
-        self.pipeline.admit(len).map_err(NotTaken::Full)?;
+        self.admit(len, manner)?;
         self.unsent.extend_from_slice(prefix);
         self.unsent.extend_from_slice(bytes);
         let place = self.calls.enter(waiter, deadline);
@@ -332,6 +354,7 @@ impl State {
         self.life = Life::Closed;
         self.unsent = Vec::new();
         let lost: Vec<(u32, Progress)> = self.pipeline.lost(partial_reply).collect();
+        self.share.settle(0, 0);
         let ends = lost.into_iter();
         ends.map(|(place, progress)| self.calls.end(place, Ended::Lost(progress))).collect()
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use slotway_protocol::{Credentials, Secret, encode_command};
+use slotway_protocol::{Credentials, Secret};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How often open connections are logged in again before that is left to the next change.
-const TRIES_MAX: u32 = 10;
+pub(crate) const TRIES_MAX: u32 = 10;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 type Asked = Pin<Box<dyn Future<Output = Result<Credentials, AnyError>> + Send>>;
@@ -79,8 +79,23 @@ impl CredentialsProvider {
 
     /// Says that the answer is another one now: every open connection of every client with this
     /// provider, or a clone of it, logs in again.
+    ///
+    /// A connection that somebody has for himself ([`Dedicated`](crate::Dedicated),
+    /// [`Watch`](crate::Watch), a command that waits) is used to its end as it is, and by nobody
+    /// after that. One for subscriptions that talks RESP2 cannot log in again: another takes its
+    /// place, and those who listen are told of an interruption.
     pub fn changed(&self) {
         self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+
+    /// How often it was said so far that the answer has changed.
+    pub(crate) fn change(&self) -> u64 {
+        *self.changes.borrow()
+    }
+
+    /// The same, and when it is said again.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Who logs in now.
@@ -113,7 +128,7 @@ pub(crate) struct Rotation {
 impl Rotation {
     /// Takes note of changes from now on.
     pub(crate) fn new(provider: &CredentialsProvider) -> Self {
-        Self { provider: provider.clone(), changes: provider.changes.subscribe() }
+        Self { provider: provider.clone(), changes: provider.changes() }
     }
 
     /// Does it for as long as anybody uses the client.
@@ -147,7 +162,7 @@ impl Rotation {
 
     async fn try_once(&self, nodes: &[Arc<Node>], limits: &Limits) -> Result<(), String> {
         let login = self.provider.ask(limits.connect_timeout).await;
-        let command = auth(&login.map_err(|error| error.to_string())?);
+        let command = login.map_err(|error| error.to_string())?.auth();
         let logins = nodes.iter().map(|node| log_in_all(node, &command, limits.deadline));
         let failed = futures_util::future::join_all(logins).await.into_iter().find_map(Result::err);
         failed.map_or(Ok(()), Err)
@@ -165,7 +180,7 @@ async fn log_in_all(node: &Node, auth: &Secret, within: Duration) -> Result<(), 
 
 async fn log_in(connection: &Connection, auth: &Secret, within: Duration) -> Result<(), String> {
     let deadline = Instant::now() + within;
-    let ended = match connection.send(Unit::from(auth.expose()), Manner::Plain, deadline) {
+    let ended = match connection.send(Unit::from(auth.expose()), Manner::Urgent, deadline) {
         Ok(call) => call.await,
         // The next connection asks by itself.
         Err(NotTaken::Closed) => return Ok(()),
@@ -173,22 +188,14 @@ async fn log_in(connection: &Connection, auth: &Secret, within: Duration) -> Res
     };
     match ended {
         Ended::Reply(frame) if frame.starts_with(b"+") => Ok(()),
-        // Its first word; the rest could repeat the password.
-        Ended::Reply(frame) => {
-            let code = frame.get(1..).unwrap_or_default().split(|byte| !byte.is_ascii_uppercase());
-            let code =
-                String::from_utf8_lossy(code.clone().next().unwrap_or_default()).into_owned();
-            Err(format!("they are not accepted: {code}"))
-        }
+        Ended::Reply(frame) => Err(refusal(frame.get(1..).unwrap_or_default())),
         Ended::Late(_) => Err(format!("no answer within {within:?}")),
         Ended::Lost(_) => Ok(()),
     }
 }
 
-fn auth(login: &Credentials) -> Secret {
-    let user = login.user.as_deref().map(str::as_bytes);
-    let words = [&b"AUTH"[..]].into_iter().chain(user).chain([login.password.expose()]);
-    let mut bytes = Vec::new();
-    encode_command(&mut bytes, &words.collect::<Vec<_>>());
-    Secret::new(bytes)
+/// Why a login failed: the first word of the error, since the rest could repeat the password.
+pub(crate) fn refusal(error: &[u8]) -> String {
+    let code = error.split(|byte| !byte.is_ascii_uppercase()).next().unwrap_or_default();
+    format!("they are not accepted: {}", String::from_utf8_lossy(code))
 }

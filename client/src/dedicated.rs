@@ -54,7 +54,7 @@ impl Client {
     ) -> Result<Dedicated, Error> {
         loop {
             let node = self.cluster.routes().owner(slot).cloned();
-            let mut rounds = self.cluster.rounds();
+            let mut views = self.cluster.views();
             let error = match &node {
                 Some(node) => match node.lease(deadline).await {
                     Ok(lease) => return Ok(Dedicated { client: self.clone(), lease }),
@@ -73,7 +73,7 @@ impl Client {
             };
             self.cluster.refresh_for(None);
             // Another view may name another owner.
-            if tokio::time::timeout_at(deadline, rounds.changed()).await.is_err() {
+            if tokio::time::timeout_at(deadline, views.changed()).await.is_err() {
                 return Err(error);
             }
         }
@@ -102,6 +102,11 @@ impl Dedicated {
     /// Sends a command and returns the reply as a type of one's own.
     pub async fn run<T: FromValue>(&mut self, cmd: Cmd) -> Result<T, Error> {
         T::from_value(accepted(self.call(cmd.command()?).await?)?)
+    }
+
+    /// Ends what is known to have left the connection as it was: others may have it.
+    pub(crate) fn give_back(self) {
+        self.lease.give_back();
     }
 
     pub(crate) fn decode(&self, frame: &Bytes) -> Result<Value, Error> {
@@ -142,7 +147,7 @@ impl Dedicated {
         let aborted = || Error::Aborted { node: node.addr().clone() };
         let call = self.lease.send(unit, Manner::Plain, deadline).map_err(|error| match error {
             NotTaken::Closed => aborted(),
-            NotTaken::Full(source) => Error::Overloaded { node: node.addr().clone(), source },
+            NotTaken::Full(full) => full.error(node.addr(), &self.client.cluster.counters),
         })?;
         match call.await {
             Ended::Reply(frame) => {

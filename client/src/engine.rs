@@ -5,21 +5,21 @@
 //! the reply is shown to a [`Sink`] where it was read. What cannot go that way, and what was not
 //! answered there, goes on as a future: [`Engine::follow`].
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
 use arc_swap::Guard;
 use bytes::Bytes;
 use slotway_protocol::{
-    Command, CommandTable, Delivery, NodeAddr, Notice, PlanRules, Progress, RetryClass, Slot,
+    Block, Command, CommandTable, Delivery, NodeAddr, Notice, PlanRules, Progress, RetryClass, Slot,
 };
 use tokio::time::Instant;
 
 use crate::{
-    Client, Config, Error,
+    Client, Config, Dedicated, Error, ScanDesk,
     client::Commands,
     cluster::Routes,
     connection::{Ended, Unit},
-    follow::{Attempt, Journey, Route, follow},
+    follow::{Attempt, Journey, Route},
     request::Request,
 };
 
@@ -92,14 +92,15 @@ impl fmt::Debug for Way {
 pub struct Line(u64);
 
 impl Engine {
-    /// Connects a client whose forwarded replies go to `sink`.
+    /// Connects a client whose forwarded replies go to `sink`, and whose walks of SCAN are at `scans`.
     pub async fn connect(
         config: Config,
         table: CommandTable,
         rules: PlanRules,
-        sink: Arc<dyn Sink>,
+        (sink, scans): (Arc<dyn Sink>, Arc<ScanDesk>),
     ) -> Result<Self, Error> {
-        let client = Client::connect_with(config, Commands::new(table, rules), Some(sink)).await?;
+        let commands = Commands { table, rules, scans };
+        let client = Client::connect_with(config, commands, Some(sink)).await?;
         Ok(Self { client })
     }
 
@@ -146,15 +147,16 @@ impl Engine {
     }
 
     /// Sends a command to the owner of its slot, or to any primary, and follows it until it is
-    /// answered; from where it was set back, if it was.
+    /// answered; from where it was set back, if it was. `started` is when its time began.
     pub async fn follow(
         &self,
         command: &[u8],
         slot: Option<Slot>,
         class: RetryClass,
         setback: Option<Setback>,
+        started: Instant,
     ) -> Result<Bytes, Error> {
-        self.follow_unit(command.into(), slot, class, setback).await
+        self.follow_unit(command.into(), slot, class, (setback, started)).await
     }
 
     async fn follow_unit(
@@ -162,15 +164,13 @@ impl Engine {
         unit: Unit<'_>,
         slot: Option<Slot>,
         class: RetryClass,
-        setback: Option<Setback>,
+        (setback, started): (Option<Setback>, Instant),
     ) -> Result<Bytes, Error> {
         let cluster = &self.client.cluster;
         let request = Request::new(unit, class, self.client.terms);
         let route = slot.map_or(Route::Any, Route::Slot);
-        let Some(Setback { node, ended }) = setback else {
-            return follow(cluster, request, route).await;
-        };
-        let mut journey = Journey::new(cluster, request, route, Instant::now());
+        let mut journey = Journey::new(cluster, request, route, started);
+        let Some(Setback { node, ended }) = setback else { return journey.go().await };
         let known = cluster.routes().node_at(&node).cloned();
         let node = known.unwrap_or_else(|| cluster.stranger(&node));
         journey.resume(Attempt::of(ended, node)).await
@@ -184,15 +184,63 @@ impl Engine {
         commands: u16,
         slot: Option<Slot>,
     ) -> Result<Bytes, Error> {
-        let replies = std::num::NonZeroU16::MIN.saturating_add(commands).saturating_add(1);
-        let unit = Unit { bytes: block, replies };
-        self.follow_unit(unit, slot, RetryClass::Transaction, None).await
+        let unit = block_unit(block, commands);
+        self.follow_unit(unit, slot, RetryClass::Transaction, (None, Instant::now())).await
     }
 
     /// Sends a command to where its plan says. The reply is as it came from the socket.
     pub async fn call(&self, command: Command<'_>) -> Result<Bytes, Error> {
         self.client.call_raw(command).await
     }
+}
+
+/// A connection that somebody has alone, for what is said of a connection and not of a cluster.
+/// Dropped, it closes.
+#[derive(Debug)]
+pub struct Held {
+    own: Dedicated,
+}
+
+impl Engine {
+    /// Watches keys of one slot by this WATCH: on a connection that watches others of that slot
+    /// already, or on a new one. Returns the reply, and the connection. After an error nothing is
+    /// watched any more.
+    pub async fn watch(
+        &self,
+        held: Option<Held>,
+        command: &[u8],
+        slot: Slot,
+    ) -> Result<(Bytes, Held), Error> {
+        let (own, reply) = match held {
+            Some(Held { own }) => {
+                let reply = own.send(command.into(), Block::For(Duration::ZERO)).await?;
+                if !Self::is_answer(&reply, own.node()) {
+                    return Err(Error::Aborted { node: own.node().clone() });
+                }
+                (own, reply)
+            }
+            None => self.client.lease_watching(command, slot).await?,
+        };
+        Ok((reply, Held { own }))
+    }
+}
+
+impl Held {
+    /// Sends a block of so many commands, MULTI first and EXEC last, once. The reply is that to
+    /// EXEC, or the error for which none of them was run.
+    pub async fn exec(self, block: &[u8], commands: u16) -> Result<Bytes, Error> {
+        let frame = self.own.send(block_unit(block, commands), Block::For(Duration::ZERO)).await?;
+        if !Engine::is_answer(&frame, self.own.node()) {
+            return Err(Error::Aborted { node: self.own.node().clone() });
+        }
+        // Whatever EXEC says, nothing is watched any more.
+        self.own.give_back();
+        Ok(frame)
+    }
+}
+
+fn block_unit(block: &[u8], commands: u16) -> Unit<'_> {
+    Unit { bytes: block, replies: NonZeroU16::MIN.saturating_add(commands).saturating_add(1) }
 }
 
 impl Setback {

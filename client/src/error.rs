@@ -7,7 +7,7 @@ use slotway_protocol::{
     Value,
 };
 
-use crate::UrlError;
+use crate::{ClientFull, UrlError};
 
 /// A call that got no reply, or none that fits.
 ///
@@ -59,6 +59,9 @@ pub enum Error {
         /// Which limit was hit.
         source: PipelineFull,
     },
+    /// The client as a whole has as much to do as it may; the command was not sent.
+    #[error(transparent)]
+    ClientFull(#[from] ClientFull),
     /// As many connections as may be are leased, and none came back in time; the command was not
     /// sent.
     #[error("all {leases_max} connections that may be leased are in use (Limits::leases_max)")]
@@ -211,6 +214,7 @@ impl Error {
             | Self::Misfit { .. }
             | Self::Reply(_) => Delivery::MaybeSent,
             Self::Overloaded { .. }
+            | Self::ClientFull(_)
             | Self::AllLeased { .. }
             | Self::Aborted { .. }
             | Self::Overtaken

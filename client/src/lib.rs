@@ -17,6 +17,7 @@
 
 mod address_map;
 mod args;
+mod budget;
 #[cfg(feature = "serde")]
 mod by_serde;
 mod cache;
@@ -38,6 +39,7 @@ mod from_value;
 mod limits;
 mod node;
 mod node_client;
+mod pace;
 mod pipeline;
 mod places;
 mod refresh;
@@ -47,6 +49,9 @@ mod scan;
 mod script;
 #[cfg(feature = "tower")]
 mod service;
+mod silence;
+#[cfg(test)]
+mod stage;
 mod state;
 mod stats;
 mod stream;
@@ -61,6 +66,7 @@ mod watch;
 
 pub use address_map::{AddressClosure, AddressMap};
 pub use args::{ToArg, ToArgs};
+pub use budget::ClientFull;
 #[cfg(feature = "serde")]
 pub use by_serde::{Json, Serde};
 pub use cache::{CacheLimits, CacheStats};

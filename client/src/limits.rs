@@ -13,6 +13,13 @@ pub struct Limits {
     pub deadline: Duration,
     /// How long a connection may take from its first packet to the end of the handshake.
     pub connect_timeout: Duration,
+    /// How many connections may be made a second, to all nodes together and whatever for, once
+    /// [`Self::connects_burst`] were made at once. Others wait for their turn, as long as whoever
+    /// needs them has time. At least one.
+    pub connects_per_second: u32,
+    /// How many connections may be made at once after a quiet time: enough for those to all nodes
+    /// and for [`Self::leases_max`].
+    pub connects_burst: u32,
     /// After this long without a word from a node, the kernel asks whether it is still there; never,
     /// if nothing is given. It also keeps what is in between, such as NAT, from forgetting a
     /// connection that is not used.
@@ -27,6 +34,11 @@ pub struct Limits {
     pub backoff: Backoff,
     /// How much one connection may owe.
     pub pipeline: PipelineLimits,
+    /// How many commands may be on their way over all connections of the client together: taken in,
+    /// and not answered yet.
+    pub in_flight_max: usize,
+    /// How many bytes may wait for the sockets of all these connections.
+    pub unsent_bytes_max: usize,
     /// How many commands a pipeline or a transaction may have.
     pub batch_max: usize,
     /// How many connections may be leased at a time, to all nodes together: one for each blocking
@@ -59,11 +71,15 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
+            connects_per_second: 100,
+            connects_burst: 500,
             keepalive: Some(Duration::from_secs(15)),
             unacknowledged_max: Some(Duration::from_secs(2)),
             redirects_max: 5,
             backoff: Backoff::default(),
             pipeline: PipelineLimits::default(),
+            in_flight_max: 100_000,
+            unsent_bytes_max: 256 << 20,
             batch_max: 10_000,
             leases_max: 256,
             idle_leases_max: 8,

@@ -8,6 +8,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use lease::Idle;
 pub(crate) use lease::Lease;
 use link::Link;
 use parking_lot::Mutex;
@@ -16,13 +17,15 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{
     Config,
+    budget::{Budget, Full},
     cache::Cache,
     connect::{connect, open},
     connection::{Call, Connection, Ended, Manner, NotTaken, Unit},
     engine::{Outlet, Sink, Ticket},
     error::ConnectError,
+    pace::Pace,
     places::Place,
-    stats::{Counters, NodeStats},
+    stats::{Counted, Counters, NodeStats},
     stream::Stream,
 };
 
@@ -38,7 +41,7 @@ pub(crate) struct Node {
     /// The one that reads go over while the node is a replica.
     reading: Link,
     /// Connections that were leased and are in order.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Idle>>,
 }
 
 /// What the nodes of a client share.
@@ -49,6 +52,9 @@ pub(crate) struct Common {
     pub(crate) leases: Arc<Semaphore>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) cache: Option<Arc<Cache>>,
+    pub(crate) budget: Arc<Budget>,
+    /// How fast all of them connect.
+    pub(crate) pace: Arc<Pace>,
     /// Changes with every connection.
     pub(crate) epoch: Arc<AtomicU64>,
     pub(crate) sink: Option<Arc<dyn Sink>>,
@@ -61,8 +67,8 @@ pub(crate) enum NotSent {
     Unreachable(Arc<ConnectError>),
     /// It was not reached in time.
     Late,
-    /// It has as much to do as it may.
-    Full(slotway_protocol::PipelineFull),
+    /// It has as much to do as it may, or the client has.
+    Full(Full),
     /// As many connections are leased as may be.
     AllLeased,
 }
@@ -196,8 +202,17 @@ impl Node {
         }
     }
 
-    /// A connection of its own to this node.
+    /// A connection of its own to this node, when it is the turn of the one who asks.
     async fn connect_anew(
+        &self,
+        access: Access,
+        cache: Option<&Arc<Cache>>,
+    ) -> Result<(Connection, Negotiated), Arc<ConnectError>> {
+        self.common.pace.turn(&self.common.counters).await;
+        self.counted(self.try_connect(access, cache).await)
+    }
+
+    async fn try_connect(
         &self,
         access: Access,
         cache: Option<&Arc<Cache>>,
@@ -205,9 +220,10 @@ impl Node {
         let Place { at, id } = self.place();
         let Some(at) = at else { return Err(Arc::new(ConnectError::NoSeedIs(id))) };
         let config = self.config();
+        let share = self.common.budget.share();
         let sink = self.common.sink.clone();
         let outlet = sink.map(|sink| Outlet { sink, node: self.addr.clone() });
-        let connected = connect(&self.addr, &at, config, access, cache, outlet).await;
+        let connected = connect(&self.addr, &at, config, access, cache, share, outlet).await;
         let (connection, negotiated) = connected?;
         if let Some(expected) = id {
             let found = node_id(&connection, config).await?;
@@ -226,12 +242,32 @@ impl Node {
             self.connect_anew(Access::ReadWrite, None).await?;
         }
         let at = at.ok_or_else(|| ConnectError::NoSeedIs(id))?;
-        Ok(open(&self.addr, &at, self.config(), Access::ReadWrite).await?)
+        self.common.pace.turn(&self.common.counters).await;
+        let opened = open(&self.addr, &at, self.config(), Access::ReadWrite).await;
+        self.counted(opened.map_err(Arc::new))
+    }
+
+    fn counted<T>(&self, made: Result<T, Arc<ConnectError>>) -> Result<T, Arc<ConnectError>> {
+        let event = if made.is_ok() { Counted::Connected } else { Counted::ConnectFailed };
+        self.common.counters.count(event);
+        made
+    }
+
+    /// Lets calls go over this connection from now on.
+    #[cfg(test)]
+    pub(crate) fn attach(&self, connection: Connection) {
+        self.shared.replace(Some(Arc::new(connection)));
+    }
+
+    /// What its connections hold of the client's budget.
+    #[cfg(test)]
+    pub(crate) fn share(&self) -> crate::budget::Share {
+        self.common.budget.share()
     }
 
     fn link(&self, manner: Manner) -> &Link {
         match manner {
-            Manner::Plain | Manner::Asking => &self.shared,
+            Manner::Plain | Manner::Urgent | Manner::Asking => &self.shared,
             Manner::Reading => &self.reading,
         }
     }
@@ -241,7 +277,7 @@ impl Node {
 async fn node_id(connection: &Connection, config: &Config) -> Result<NodeId, Arc<ConnectError>> {
     let deadline = Instant::now() + config.limits.connect_timeout;
     let command = CommandBuf::new(&["CLUSTER", "MYID"]).map_err(|_| ConnectError::Nameless)?;
-    let call = connection.send(command.as_command().bytes(), Manner::Plain, deadline);
+    let call = connection.send(command.as_command().bytes(), Manner::Urgent, deadline);
     let Ended::Reply(frame) = call.map_err(|_| ConnectError::Closed)?.await else {
         return Err(Arc::new(ConnectError::Closed));
     };

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     Client, Cmd, ConnectError, Error, FromValue,
-    connection::{Call, Ended, Manner},
+    connection::{Call, Ended, Manner, NotTaken},
     follow::FOREVER,
     node::{Lease, Node, NotSent},
     reply::{accepted, value_of},
@@ -180,8 +180,15 @@ impl NodeClient {
             Block::For(time) => time.min(FOREVER),
             Block::Forever => FOREVER,
         };
-        let call = lease.send(command.bytes(), Manner::Plain, deadline + time);
-        let frame = self.reply_of(call.map_err(|_| self.closed(started))?, started).await?;
+        let call = match lease.send(command.bytes(), Manner::Plain, deadline + time) {
+            Ok(call) => call,
+            Err(NotTaken::Closed) => return Err(self.closed(started)),
+            Err(NotTaken::Full(full)) => {
+                lease.give_back();
+                return Err(self.not_sent(NotSent::Full(full), started));
+            }
+        };
+        let frame = self.reply_of(call, started).await?;
         lease.give_back();
         Ok(frame)
     }
@@ -202,17 +209,13 @@ impl NodeClient {
     }
 
     fn not_sent(&self, reason: NotSent, started: Instant) -> Error {
-        let node = self.addr().clone();
         match reason {
             NotSent::Late => self.late(started, Delivery::NotSent),
             NotSent::Unreachable(source) => {
                 self.client.cluster.refresh();
                 self.unreachable(started, source)
             }
-            NotSent::Full(source) => {
-                self.count(Counted::Overloaded);
-                Error::Overloaded { node, source }
-            }
+            NotSent::Full(full) => full.error(self.addr(), &self.client.cluster.counters),
             NotSent::AllLeased => {
                 self.count(Counted::Overloaded);
                 Error::AllLeased { leases_max: self.client.cluster.config.limits.leases_max }

@@ -4,6 +4,7 @@
 mod tests;
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use futures_util::{
     future::join_all,
     stream::{FuturesUnordered, StreamExt},
 };
-use slotway_protocol::{NodeAddr, NodeId, Topology};
+use slotway_protocol::{Freshness, NodeAddr, NodeId, NodeInfo, Topology};
 use tokio::{
     sync::Notify,
     task::spawn_blocking,
@@ -105,60 +106,115 @@ pub(crate) async fn keep_fresh(cluster: Weak<Cluster>) {
 }
 
 /// Asks some nodes for their views, and publishes the newest, if it is newer than what is known.
+///
+/// What is sure to be a gain is published at once; the others are still heard, for what they may add.
+/// When one has answered, they have little time left: a frozen node must not hold up a view.
 pub(crate) async fn refresh(cluster: &Arc<Cluster>) {
     let asked = choose(cluster);
-    let heard = hear(&asked, cluster.config.limits.connect_timeout).await;
-    let all = heard.len() == asked.len();
-    let taker = cluster.clone();
-    // Reading takes milliseconds where there are a thousand nodes: calls go on meanwhile.
-    let taken = spawn_blocking(move || take_in(&taker, &heard, all)).await;
-    cluster.counters.count(Counted::Refresh);
-    if taken.is_err() {
-        warn!("a view of the cluster could not be read");
-    }
-}
-
-/// What nodes answer. When one has, the others have little time left: a frozen node must not hold up
-/// a view.
-async fn hear(asked: &[Arc<Node>], within: Duration) -> Vec<Answer> {
-    let deadline = Instant::now() + within;
+    let deadline = Instant::now() + cluster.config.limits.connect_timeout;
     let mut end = deadline;
     let ask = async |node: &Arc<Node>| (Answer::of(node, deadline).await, node.addr().clone());
     let mut answers: FuturesUnordered<_> = asked.iter().map(ask).collect();
-    let mut heard = Vec::with_capacity(asked.len());
+    let (mut heard, mut count) = (Some(Heard::default()), 0);
     while let Ok(Some((answer, node))) = timeout_at(end, answers.next()).await {
         match answer {
             Ok(answer) => {
                 end = end.min(Instant::now() + GRACE);
-                heard.push(answer);
+                count += 1;
+                let is_last = answers.is_empty();
+                heard = beside(cluster, heard, move |heard, cluster| {
+                    heard.add(&answer);
+                    if !is_last {
+                        heard.publish_gain(cluster);
+                    }
+                })
+                .await;
             }
             Err(error) => debug!(%node, %error, "gave no view"),
         }
     }
-    heard
+    let all = count == asked.len();
+    beside(cluster, heard, move |heard, cluster| heard.conclude(cluster, all)).await;
+    cluster.counters.count(Counted::Refresh);
 }
 
-/// Publishes what nodes said together, if it is to be believed.
-fn take_in(cluster: &Cluster, heard: &[Answer], all: bool) {
-    let views = heard.iter().filter_map(|answer| {
-        answer.read().inspect_err(|error| debug!(%error, "a view cannot be used")).ok()
+/// Does it where calls go on meanwhile: with views of a thousand nodes, anything takes milliseconds.
+async fn beside(
+    cluster: &Arc<Cluster>,
+    heard: Option<Heard>,
+    work: impl FnOnce(&mut Heard, &Cluster) + Send + 'static,
+) -> Option<Heard> {
+    let (mut heard, cluster) = (heard?, cluster.clone());
+    let done = spawn_blocking(move || {
+        work(&mut heard, &cluster);
+        heard
     });
-    let known = cluster.routes();
-    let Some(view) = Topology::successor(views.collect(), known.table.topology()) else { return };
-    drop(known);
-    let in_doubt = cluster.doubts() >= DOUBTS && all;
-    match view {
-        Ok(view) => {
-            cluster.trust();
+    done.await.inspect_err(|_| warn!("a view of the cluster could not be read")).ok()
+}
+
+/// What nodes said when they were asked together.
+#[derive(Debug, Default)]
+struct Heard {
+    views: Vec<Topology>,
+    /// How many of these have been published, as a gain.
+    published: usize,
+}
+
+impl Heard {
+    fn add(&mut self, answer: &Answer) {
+        let view = answer.read();
+        self.views.extend(view.inspect_err(|error| debug!(%error, "a view cannot be used")).ok());
+    }
+
+    /// Publishes what is known by now, if the view that came last is newer than what was known and
+    /// lacks no node of it. What the others may still say is a later change, or the address of a node
+    /// that this one cannot name; and neither is worth a wait.
+    fn publish_gain(&mut self, cluster: &Cluster) {
+        let known = cluster.routes();
+        if !self.views.last().is_some_and(|view| is_gain(view, known.table.topology())) {
+            return;
+        }
+        let view = Topology::successor(self.views.clone(), known.table.topology());
+        drop(known);
+        if let Some(Ok(view)) = view {
+            self.published = self.views.len();
             publish(cluster, view);
         }
-        // A cluster that was restored from a backup is at lower epochs than before.
-        Err(refused) if in_doubt => {
-            cluster.trust();
-            publish(cluster, refused);
-        }
-        Err(_) => cluster.doubt(),
     }
+
+    /// Publishes what nodes said together, if it is to be believed.
+    fn conclude(&mut self, cluster: &Cluster, all: bool) {
+        if self.published > 0 && self.published == self.views.len() {
+            return cluster.trust();
+        }
+        let views = std::mem::take(&mut self.views);
+        let known = cluster.routes();
+        let Some(view) = Topology::successor(views, known.table.topology()) else { return };
+        drop(known);
+        let in_doubt = cluster.doubts() >= DOUBTS && all;
+        match view {
+            Ok(view) => {
+                cluster.trust();
+                publish(cluster, view);
+            }
+            // A cluster that was restored from a backup is at lower epochs than before.
+            Err(refused) if in_doubt => {
+                cluster.trust();
+                publish(cluster, refused);
+            }
+            Err(_) => cluster.doubt(),
+        }
+    }
+}
+
+/// Whether a view is newer than what is known, and has a place for each node of it.
+fn is_gain(view: &Topology, known: &Topology) -> bool {
+    if view.freshness(known) != Freshness::Newer || view.covered() < known.covered() {
+        return false;
+    }
+    let placed = |node: &&NodeInfo| node.addr.is_some();
+    let ids: HashSet<_> = view.nodes().filter(placed).map(|node| node.id).collect();
+    known.nodes().filter(placed).all(|node| ids.contains(&node.id))
 }
 
 fn publish(cluster: &Cluster, view: Topology) {

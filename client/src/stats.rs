@@ -67,10 +67,12 @@ pub enum Counted {
     ReplicaFailed,
     /// The topology was asked for.
     Refresh,
-    /// A connection was made.
+    /// A connection was made, for whatever purpose.
     Connected,
     /// A connection could not be made.
     ConnectFailed,
+    /// A connection had to wait for its turn ([`Limits::connects_per_second`](crate::Limits)).
+    ConnectDelayed,
 }
 
 const PUBLISHED_EVERY: Duration = Duration::from_secs(5);
@@ -81,7 +83,7 @@ const UNSENT_BYTES: &str = "slotway_client_unsent_bytes";
 
 impl Counted {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Moved,
         Self::Asked,
         Self::Deferred,
@@ -93,6 +95,7 @@ impl Counted {
         Self::Refresh,
         Self::Connected,
         Self::ConnectFailed,
+        Self::ConnectDelayed,
     ];
 
     /// The word that stands for it in metrics.
@@ -109,6 +112,7 @@ impl Counted {
             Self::Refresh => "refresh",
             Self::Connected => "connected",
             Self::ConnectFailed => "connect_failed",
+            Self::ConnectDelayed => "connect_delayed",
         }
     }
 

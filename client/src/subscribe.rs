@@ -9,6 +9,7 @@ mod choose;
 mod hub;
 mod inbox;
 mod line;
+mod login;
 mod reach;
 mod registry;
 

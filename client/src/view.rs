@@ -98,7 +98,7 @@ async fn ask(
     let command = CommandBuf::new(words).map_err(|_| ConnectError::Closed)?;
     let started = Instant::now();
     let late = || Arc::new(ConnectError::Slow(started.elapsed()));
-    let call = node.send(command.as_command().bytes(), Manner::Plain, deadline).await;
+    let call = node.send(command.as_command().bytes(), Manner::Urgent, deadline).await;
     let call = call.map_err(|error| match error {
         NotSent::Unreachable(error) => error,
         NotSent::Late | NotSent::Full(_) | NotSent::AllLeased => late(),

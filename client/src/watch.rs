@@ -45,22 +45,32 @@ impl Client {
         let command = cmd("WATCH").arg(keys);
         let command = command.command()?;
         let slot = self.watched_slot(command)?;
+        let bytes = command.as_command().bytes();
+        let (connection, frame) = self.lease_watching(bytes, slot).await?;
+        accepted(connection.decode(&frame)?)?;
+        Ok(Watch { client: self.clone(), connection, slot })
+    }
+
+    /// A connection to the owner of a slot, on which this WATCH was sent, and the reply.
+    pub(crate) async fn lease_watching(
+        &self,
+        command: &[u8],
+        slot: Slot,
+    ) -> Result<(Dedicated, Bytes), Error> {
         let deadline = Instant::now() + self.terms.deadline;
         loop {
-            let mut rounds = self.cluster.rounds();
+            let mut views = self.cluster.views();
             let connection = self.lease_owner(slot, deadline).await?;
-            let unit = command.as_command().bytes().into();
-            let error = match connection.send(unit, Block::For(Duration::ZERO)).await {
+            let error = match connection.send(command.into(), Block::For(Duration::ZERO)).await {
                 Ok(frame) if Notice::of_reply(&frame, connection.node()).is_none() => {
-                    accepted(connection.decode(&frame)?)?;
-                    return Ok(Watch { client: self.clone(), connection, slot });
+                    return Ok((connection, frame));
                 }
                 Ok(frame) => server_error(&connection, &frame),
                 // Nothing depends on a watch that was not confirmed.
                 Err(error) => error,
             };
             self.cluster.refresh_for(None);
-            if timeout_at(deadline, rounds.changed()).await.is_err() {
+            if timeout_at(deadline, views.changed()).await.is_err() {
                 return Err(error);
             }
         }

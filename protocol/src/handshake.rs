@@ -42,6 +42,17 @@ pub struct Credentials {
     pub password: Secret,
 }
 
+impl Credentials {
+    /// The command that logs a connection in.
+    pub fn auth(&self) -> Secret {
+        let user = self.user.as_deref().map(str::as_bytes);
+        let words = [&b"AUTH"[..]].into_iter().chain(user).chain([self.password.expose()]);
+        let mut bytes = Vec::new();
+        encode_command(&mut bytes, &words.collect::<Vec<_>>());
+        Secret::new(bytes)
+    }
+}
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Access {

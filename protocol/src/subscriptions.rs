@@ -14,7 +14,7 @@ use bytes::Bytes;
 use frame::Frame;
 pub use frame::Published;
 
-use crate::{NodeAddr, Notice, Slot, Value, encode_command};
+use crate::{Credentials, NodeAddr, Notice, Slot, Value, encode_command};
 
 /// So many channels at most are named in one command.
 const CHANNELS_MAX: usize = 256;
@@ -90,6 +90,7 @@ enum Sent {
     Join(VecDeque<Channel>),
     Leave(VecDeque<Channel>),
     Ping,
+    Login,
 }
 
 /// Whether a channel that is wanted has to be waited for.
@@ -123,6 +124,11 @@ pub enum Heard {
     Refused {
         /// This one.
         channel: Channel,
+        /// The server's words.
+        error: Bytes,
+    },
+    /// The server does not accept the login. The connection stays as it was.
+    NotLoggedIn {
         /// The server's words.
         error: Bytes,
     },
@@ -217,6 +223,13 @@ impl Subscriptions {
         self.sent.push_back(Sent::Ping);
     }
 
+    /// Appends an AUTH, for a connection whose credentials have changed. Servers take one from a
+    /// subscriber in RESP3 alone.
+    pub fn log_in(&mut self, login: &Credentials, out: &mut Vec<u8>) {
+        out.extend_from_slice(login.auth().expose());
+        self.sent.push_back(Sent::Login);
+    }
+
     /// Takes in a frame that came from the node `from`.
     pub fn handle_frame(
         &mut self,
@@ -229,6 +242,10 @@ impl Subscriptions {
             Frame::Left(channel) => Ok(self.left(channel)),
             Frame::Pong => match self.sent.pop_front() {
                 Some(Sent::Ping) => Ok(Heard::Nothing),
+                _ => Err(UnexpectedFrame),
+            },
+            Frame::Ok => match self.sent.pop_front() {
+                Some(Sent::Login) => Ok(Heard::Nothing),
                 _ => Err(UnexpectedFrame),
             },
             Frame::Error(error) => self.failed(error, from),
@@ -310,6 +327,7 @@ impl Subscriptions {
             Some(Sent::Join(channels)) => channels,
             // Whoever refuses to say PONG is alive.
             Some(Sent::Ping) => return Ok(Heard::Nothing),
+            Some(Sent::Login) => return Ok(Heard::NotLoggedIn { error }),
             Some(Sent::Leave(_)) | None => return Err(UnexpectedFrame),
         };
         let notice = Notice::parse(&error, from);

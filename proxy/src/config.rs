@@ -1,15 +1,39 @@
 //! What a proxy is told before it starts.
 
+mod address;
+mod args;
+mod build;
+mod cluster;
+mod environment;
+mod file;
+mod flags;
+mod keys;
+mod kind;
 mod limits;
 mod listener;
+mod load;
 mod log;
+mod nearest;
+mod password;
+mod problem;
+mod said;
+mod schema;
+mod seeds;
+mod settings;
+mod units;
+mod verbs;
 
 use std::{net::SocketAddr, num::NonZeroUsize};
 
+pub use args::{ConfigArgs, ProxyArgs};
+use kind::cores;
 pub use limits::ProxyLimits;
 pub use listener::{ListenAddress, ListenMode, Listener, ProxyProtocol};
 pub use log::{Log, LogFormat, LogLevel};
+pub use problem::{Problem, Problems};
+pub use settings::{Setting, Settings};
 use slotway_protocol::{CommandTable, PlanRules};
+pub use verbs::config;
 
 /// Everything that a proxy is told: checked as a whole, before anything is bound.
 #[derive(Clone, Debug)]
@@ -29,6 +53,10 @@ pub struct ProxyConfig {
     pub workers: NonZeroUsize,
     /// How the log is written.
     pub log: Log,
+    /// The same, value by value, with who said each: for people to see.
+    pub settings: Settings,
+    /// What the operator should be told, though it can be done.
+    pub warnings: Vec<String>,
 }
 
 /// Where health, metrics and the API are.
@@ -68,11 +96,8 @@ impl ProxyConfig {
             rules: PlanRules::new(&CommandTable::builtin()),
             workers: cores(),
             log: Log::default(),
+            settings: Settings::of_defaults(),
+            warnings: Vec::new(),
         }
     }
-}
-
-/// How many threads can run at the same time here.
-fn cores() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

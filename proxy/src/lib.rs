@@ -1,11 +1,27 @@
 //! One endpoint in front of a Redis or Valkey cluster.
 //!
-//! [`ProxyConfig`] is everything that a proxy is told before it starts.
+//! [`ProxyConfig`] is everything that a proxy is told before it starts; [`ProxyArgs`] reads it from
+//! the command line, the environment and a file. [`serve()`] binds what it names.
 
+mod attendant;
+mod board;
 mod config;
+mod engines;
+pub mod own;
+mod proxy;
+mod reply;
+mod serve;
+mod session;
+mod stream;
 pub mod subscribe;
+mod worker;
+mod world;
 
 pub use config::{
-    Admin, KeysShown, ListenAddress, ListenMode, Listener, Log, LogFormat, LogLevel, ProxyConfig,
-    ProxyLimits, ProxyProtocol,
+    Admin, ConfigArgs, KeysShown, ListenAddress, ListenMode, Listener, Log, LogFormat, LogLevel,
+    Problem, Problems, ProxyArgs, ProxyConfig, ProxyLimits, ProxyProtocol, Setting, Settings,
+    config,
 };
+pub use proxy::Proxy;
+pub use serve::{BindError, Bound, BoundListener, Socket, SocketFile, bind, serve};
+pub use worker::StartError;

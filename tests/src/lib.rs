@@ -1,4 +1,6 @@
 //! What several end-to-end tests need.
 
 pub mod command;
+pub mod proxy;
 pub mod raw;
+pub mod wire;

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{Ended, Life, Shared, Told, Tracked};
+use super::{Ended, Life, Shared, State, Told, Tracked};
 use crate::{
     Limits,
     engine::{Outcome, Outlet, Ticket},
@@ -297,6 +297,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Says who is to be woken for the next command, unless one has come meanwhile.
     fn rest(&self, cx: &Context<'_>) -> Result<(), End> {
         let mut state = self.shared.state.lock();
+        let State { pipeline, share, .. } = &mut *state;
+        share.settle(pipeline.len(), pipeline.unsent());
         match state.life {
             Life::Closing if state.pipeline.is_empty() => return Err(End::Idle),
             Life::Aborting | Life::Closed => return Err(End::Idle),

@@ -9,13 +9,16 @@ use tokio::{
 };
 
 use super::{Connection, Ended, Manner, NotTaken, Unit};
-use crate::Limits;
+use crate::{
+    ClientFull, Limits,
+    budget::{Budget, Full},
+};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 
 fn start(limits: &Limits) -> (Connection, DuplexStream) {
     let (ours, node) = duplex(64 << 10);
-    (Connection::start(ours, limits, None, None), node)
+    (Connection::start(ours, limits, None, Budget::new(limits).share(), None), node)
 }
 
 fn soon() -> Instant {
@@ -119,7 +122,7 @@ async fn a_connection_owes_no_more_than_it_may() {
     let (connection, _node) = start(&Limits { pipeline, ..Limits::default() });
     let _calls = [0; 2].map(|_| connection.send(PING, Manner::Plain, soon()).unwrap());
     let refused = connection.send(PING, Manner::Plain, soon()).unwrap_err();
-    assert_eq!(refused, NotTaken::Full(PipelineFull::Units));
+    assert_eq!(refused, NotTaken::Full(Full::Node(PipelineFull::Units)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,4 +161,28 @@ async fn an_aborted_connection_closes_whatever_it_owes() {
     let ended = call.await;
     assert!(matches!(ended, Ended::Lost(Progress::Sent)), "{ended:?}");
     assert_eq!(connection.send(PING, Manner::Plain, soon()).unwrap_err(), NotTaken::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_connections_together_owe_no_more_than_the_client_may() {
+    let limits = Limits { in_flight_max: 2, ..Limits::default() };
+    let budget = Budget::new(&limits);
+    let [(one, mut node), (other, _other_node)] = [0; 2].map(|_| {
+        let (ours, node) = duplex(64 << 10);
+        (Connection::start(ours, &limits, None, budget.share(), None), node)
+    });
+    let calls =
+        [&one, &other].map(|connection| connection.send(PING, Manner::Plain, soon()).unwrap());
+    for connection in [&one, &other] {
+        let refused = connection.send(PING, Manner::Plain, soon()).unwrap_err();
+        assert_eq!(refused, NotTaken::Full(Full::Client(ClientFull::InFlight { max: 2 })));
+    }
+    // What gets the client out of trouble passes.
+    let urgent = one.send(PING, Manner::Urgent, soon()).unwrap();
+    receive(&mut node, 2).await;
+    node.write_all(b"+a\r\n+b\r\n").await.unwrap();
+    let [first, _still_waits] = calls;
+    check(&first.await, "+a\r\n");
+    check(&urgent.await, "+b\r\n");
+    let _freed = other.send(PING, Manner::Plain, soon()).unwrap();
 }

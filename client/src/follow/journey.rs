@@ -14,7 +14,7 @@ use super::{Attempt, FOREVER, Route};
 use crate::{
     Error, ReadFrom,
     cluster::{Cluster, Routes},
-    connection::{Ended, Manner},
+    connection::{Ended, Manner, NotTaken},
     error::ConnectError,
     node::{Node, NotSent},
     request::{Request, Via},
@@ -136,8 +136,13 @@ impl<'a> Journey<'a> {
             Err(reason) => return Attempt::NotSent(reason, node),
         };
         let sent = Instant::now();
-        let Ok(call) = lease.send(self.request.unit, manner, self.deadline()) else {
-            return Attempt::Ended(Ended::Lost(Progress::NotSent), node);
+        let call = match lease.send(self.request.unit, manner, self.deadline()) {
+            Ok(call) => call,
+            Err(NotTaken::Closed) => return Attempt::Ended(Ended::Lost(Progress::NotSent), node),
+            Err(NotTaken::Full(full)) => {
+                lease.give_back();
+                return Attempt::NotSent(NotSent::Full(full), node);
+            }
         };
         let ended = call.await;
         if sent.elapsed() >= HELD {
@@ -240,10 +245,7 @@ impl<'a> Journey<'a> {
                 Ok(self.unreachable())
             }
             NotSent::Late => Err(self.late(node, Delivery::NotSent)),
-            NotSent::Full(source) => {
-                self.cluster.counters.count(Counted::Overloaded);
-                Err(Error::Overloaded { node: node.addr().clone(), source })
-            }
+            NotSent::Full(full) => Err(full.error(node.addr(), &self.cluster.counters)),
             NotSent::AllLeased => {
                 self.cluster.counters.count(Counted::Overloaded);
                 Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
@@ -294,10 +296,14 @@ impl<'a> Journey<'a> {
                 }
                 Step::WaitForTopology { after, within, witness } => {
                     if !self.owner_changes(after, witness.as_ref()).await {
-                        let mut rounds = self.cluster.rounds();
+                        let mut views = match &witness {
+                            // What it says comes with a round, if it comes.
+                            Some(_) => self.cluster.rounds(),
+                            None => self.cluster.views(),
+                        };
                         self.cluster.refresh_for(witness);
                         // Either a view came, or the time is up: the decision is the same.
-                        let _ = timeout(within.saturating_sub(after), rounds.changed()).await;
+                        let _ = timeout(within.saturating_sub(after), views.changed()).await;
                     }
                     let routes = self.cluster.routes();
                     let now = self.now(&routes);
@@ -318,11 +324,11 @@ impl<'a> Journey<'a> {
             sleep(within).await;
             return false;
         };
-        let mut rounds = self.cluster.rounds();
+        let mut views = self.cluster.views();
         let changes = async {
             while owner() == before {
                 self.cluster.refresh_for(witness.cloned());
-                let _ = rounds.changed().await;
+                let _ = views.changed().await;
             }
         };
         timeout(within, changes).await.is_ok()

@@ -9,7 +9,10 @@ use tokio::{
 };
 
 use super::{Node, NotSent};
-use crate::connection::{Call, Connection, Manner, NotTaken, Unit};
+use crate::{
+    CredentialsProvider,
+    connection::{Call, Connection, Manner, NotTaken, Unit},
+};
 
 /// A connection that is somebody's own. Dropped, it is closed at once, and the server stops waiting
 /// on its behalf.
@@ -18,8 +21,17 @@ pub(crate) struct Lease {
     node: Arc<Node>,
     /// None once it was given back.
     connection: Option<Connection>,
+    /// How often credentials had changed when it logged in.
+    login: u64,
     /// Counts until the lease ends.
     _permit: OwnedSemaphorePermit,
+}
+
+/// A connection that waits to be leased.
+#[derive(Debug)]
+pub(super) struct Idle {
+    connection: Connection,
+    login: u64,
 }
 
 impl Node {
@@ -27,17 +39,24 @@ impl Node {
     pub(crate) async fn lease(self: &Arc<Self>, deadline: Instant) -> Result<Lease, NotSent> {
         let permit = timeout_at(deadline, self.common.leases.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else { return Err(NotSent::AllLeased) };
+        let login = self.login();
         let idle = std::iter::from_fn(|| self.idle.lock().pop());
-        let kept = idle.into_iter().find(|connection| !connection.is_closed());
-        let connection = match kept {
-            Some(connection) => connection,
+        let mut good = idle.filter(|idle| idle.login == login && !idle.connection.is_closed());
+        let connection = match good.next() {
+            Some(idle) => idle.connection,
             None => {
                 let dialled =
                     timeout_at(deadline, self.connect_anew(Access::ReadWrite, None)).await;
                 dialled.map_err(|_| NotSent::Late)?.map_err(NotSent::Unreachable)?.0
             }
         };
-        Ok(Lease { node: self.clone(), connection: Some(connection), _permit: permit })
+        Ok(Lease { node: self.clone(), connection: Some(connection), login, _permit: permit })
+    }
+
+    /// How often its credentials have changed.
+    fn login(&self) -> u64 {
+        let provider = self.config().credentials_provider.as_ref();
+        provider.map_or(0, CredentialsProvider::change)
     }
 }
 
@@ -63,9 +82,14 @@ impl Lease {
     /// Ends the lease of a connection that owes nothing and is as it was: others may have it.
     pub(crate) fn give_back(mut self) {
         let Some(connection) = self.connection.take() else { return };
+        // One that logged in with what has changed since then is closed.
+        let login = self.login;
+        if login != self.node.login() {
+            return;
+        }
         let mut idle = self.node.idle.lock();
         if idle.len() < self.node.config().limits.idle_leases_max {
-            idle.push(connection);
+            idle.push(Idle { connection, login });
         }
     }
 }

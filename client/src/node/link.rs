@@ -17,7 +17,6 @@ use super::{Node, NotSent};
 use crate::{
     connection::{Connection, Load, Manner},
     error::ConnectError,
-    stats::Counted,
 };
 
 /// The connection, while there is one, and the way to the next.
@@ -79,7 +78,7 @@ impl Link {
         Load { commands: load.commands + self.earlier.load(Ordering::Relaxed), ..load }
     }
 
-    fn replace(&self, connection: Option<Arc<Connection>>) {
+    pub(super) fn replace(&self, connection: Option<Arc<Connection>>) {
         if let Some(old) = self.ready.swap(connection) {
             self.earlier.fetch_add(old.load().commands, Ordering::Relaxed);
         }
@@ -138,13 +137,11 @@ async fn dial_link(node: Arc<Node>, manner: Manner) {
         *dial = match result {
             Ok((connection, negotiated)) => {
                 info!(node = %node.addr, version = negotiated.version, "connected");
-                node.common.counters.count(Counted::Connected);
                 link.replace(Some(Arc::new(connection)));
                 node.lines_changed();
                 Dial::Idle
             }
             Err(error) => {
-                node.common.counters.count(Counted::ConnectFailed);
                 debug!(node = %node.addr, %error, "not connected");
                 let wait = node.config().limits.backoff.delay(failures, fastrand::u64(..));
                 let failures = failures.saturating_add(1);

@@ -71,7 +71,7 @@ impl Client {
                 (Some(Ended::Lost(_) | Ended::Reply(_)), Some((node, _))) if overtaken() => {
                     Err(ran[place].overtaken(node.addr()))
                 }
-                (Some(ended), Some((node, Manner::Plain | Manner::Asking))) => {
+                (Some(ended), Some((node, Manner::Plain | Manner::Urgent | Manner::Asking))) => {
                     journey.resume(Attempt::of(ended, node.clone())).await
                 }
                 (Some(_) | None, _) => journey.go().await,

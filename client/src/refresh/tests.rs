@@ -1,10 +1,13 @@
 //! When views are asked for, and which are believed.
 
 use slotway_protocol::{Slot, SlotRange};
-use tokio::time::{advance, sleep};
+use tokio::time::{advance, sleep, timeout};
 
 use super::*;
-use crate::Config;
+use crate::{
+    Client, Config,
+    stage::{Player, addr, client, line, view},
+};
 
 /// How often views are asked for in a minute in which somebody needs one all the time.
 async fn refreshes_in_a_minute(need: impl Fn(&Bells)) -> u64 {
@@ -63,21 +66,24 @@ async fn an_outage_does_not_wait_for_the_turn_of_a_redirect() {
     assert!(last.elapsed() <= Duration::from_millis(160), "{:?}", last.elapsed());
 }
 
-fn addr(port: u16) -> NodeAddr {
-    NodeAddr::new("10.0.0.1", port)
+/// Node 1 has slot 0 and node 2 the others that are given away, under this epoch.
+fn lines(nodes: &[u16], covered: u16, epoch: u64) -> Vec<String> {
+    let line = |port: &u16| match port {
+        1 => line(1, "0", epoch),
+        2 => line(2, &format!("1-{covered}"), epoch),
+        _ => line(*port, "", epoch),
+    };
+    nodes.iter().map(line).collect()
 }
 
-/// Node 1 has slot 0 and node 2 the others that are given away, under this epoch.
 fn answer(nodes: &[u16], covered: u16, epoch: u64) -> Answer {
-    let lines = nodes.iter().map(|port| {
-        let slots = match port {
-            1 => "0".to_owned(),
-            2 => format!("1-{covered}"),
-            _ => String::new(),
-        };
-        format!("{port:0>40} 10.0.0.1:{port}@9 master - 0 0 {epoch} connected {slots}")
-    });
-    Answer::of_nodes(addr(1), &lines.collect::<Vec<_>>().join("\n"))
+    view(&lines(nodes, covered, epoch))
+}
+
+fn take_in(cluster: &Cluster, answers: &[Answer], all: bool) {
+    let mut heard = Heard::default();
+    answers.iter().for_each(|answer| heard.add(answer));
+    heard.conclude(cluster, all);
 }
 
 fn knowing(answers: &[Answer]) -> Cluster {
@@ -155,4 +161,58 @@ fn a_redirect_is_learned_until_the_next_view() {
     }
     take_in(&cluster, &[answer(&[1, 2, 3], 99, 5)], true);
     assert_eq!(owner(), 2);
+}
+
+/// A client that knows nodes 1 to 3, and a player for each.
+fn stage() -> (Client, [Player; 3]) {
+    let client = client(&lines(&[1, 2, 3], 99, 5), Limits::default());
+    let players = [1, 2, 3].map(|number| Player::of(&client, number));
+    (client, players)
+}
+
+/// When the first view is taken, and when the refresh ends, in milliseconds, if two nodes give these
+/// views at once and the third says nothing.
+async fn times(one: &[String], other: &[String]) -> (Option<u128>, u128, Client) {
+    let (client, [mut first, mut second, _silent]) = stage();
+    let start = Instant::now();
+    let mut views = client.cluster.views();
+    let taken = tokio::spawn(async move {
+        let taken = timeout(Duration::from_secs(1), views.changed()).await;
+        taken.is_ok().then(|| start.elapsed().as_millis())
+    });
+    tokio::join!(refresh(&client.cluster), first.tells(one), second.tells(other));
+    let end = start.elapsed().as_millis();
+    let taken = taken.await.unwrap();
+    (taken, end, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_view_is_taken_at_once_whoever_is_still_silent() {
+    let nodes = [1, 2, 3];
+    let (taken, end, client) = times(&lines(&nodes, 99, 6), &lines(&nodes, 99, 5)).await;
+    assert!(taken.is_some_and(|taken| taken <= 2), "{taken:?}");
+    assert!((50..60).contains(&end), "{end}");
+    assert_eq!(client.cluster.routes().table.epoch(), Some(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_add_to_a_newer_view_is_taken_too() {
+    let nodes = [1, 2, 3];
+    let (_, _, client) = times(&lines(&nodes, 99, 6), &lines(&nodes, 199, 7)).await;
+    assert_eq!(client.cluster.routes().table.epoch(), Some(7));
+    assert_eq!(client.cluster.routes().table.topology().covered(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_that_is_no_sure_gain_waits_for_what_others_say() {
+    for first in [
+        // As old as what is known; without a node that is known; with fewer slots.
+        lines(&[1, 2, 3], 199, 5),
+        lines(&[1, 2], 99, 6),
+        lines(&[1, 2, 3], 9, 6),
+    ] {
+        let (taken, end, _) = times(&first, &lines(&[1, 2, 3], 99, 5)).await;
+        assert!(taken.is_none_or(|taken| taken >= 50), "{taken:?}: {first:?}");
+        assert!((50..60).contains(&end), "{end}");
+    }
 }

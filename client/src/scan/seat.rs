@@ -207,8 +207,7 @@ async fn connect(node: &Arc<Node>, deadline: Instant) -> Result<Arc<Connection>,
             NotSent::Late => {
                 Error::Late { node: node.addr().clone(), waited, delivery: Delivery::NotSent }
             }
-            NotSent::Full(source) => Error::Overloaded { node: node.addr().clone(), source },
-            NotSent::Unreachable(_) | NotSent::AllLeased => {
+            NotSent::Unreachable(_) | NotSent::Full(_) | NotSent::AllLeased => {
                 Error::GaveUp(GiveUp::Unreachable { waited })
             }
         })

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use slotway_protocol::{Channel, Health, NodeAddr, UnexpectedFrame, Value};
 use tokio::{
@@ -66,14 +67,16 @@ impl Hub {
         }
     }
 
-    /// Takes in frames that came over a line.
+    /// Takes in frames that came over a line. Returns what the node said if it did not let the line
+    /// log in anew.
     pub(super) fn take_in(
         &self,
         cluster: &Cluster,
         source: &Source,
         node: &NodeAddr,
         frames: &[Value],
-    ) -> Result<(), UnexpectedFrame> {
+    ) -> Result<Option<Bytes>, UnexpectedFrame> {
+        let mut refusal = None;
         let round = || *cluster.rounds().borrow();
         let lessons = self.state.lock().registry.take_in(source, node, frames, round)?;
         for lesson in lessons {
@@ -84,10 +87,14 @@ impl Hub {
                     cluster.refresh_for(Some(node.clone()));
                     cluster.refresh_for(None);
                 }
+                Lesson::NotLoggedIn(error) => {
+                    refusal = Some(error);
+                    continue;
+                }
             }
             self.misplaced.notify_one();
         }
-        Ok(())
+        Ok(refusal)
     }
 
     /// What the task of a line says of it, and asks.

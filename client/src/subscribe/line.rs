@@ -16,8 +16,15 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-use super::{choose::choose, registry::Source};
-use crate::{cluster::Cluster, connect::caught, error::ConnectError, node::Node};
+use super::{
+    choose::choose,
+    login::{Login, Renewed},
+    registry::Source,
+};
+use crate::{
+    cluster::Cluster, connect::caught, credentials::refusal, error::ConnectError, node::Node,
+    stream::Stream,
+};
 
 /// Room for one read.
 const READ: usize = 32 << 10;
@@ -74,14 +81,29 @@ enum Ended {
 
 async fn session(cluster: &Cluster, source: &Source, node: &Node, bell: &Notify) -> Ended {
     let addr = node.addr();
+    let login = Login::new(node);
     // What the application says of who logs in may panic.
     match caught(node.open_stream()).await.unwrap_or(Err(Arc::new(ConnectError::Panicked))) {
-        Ok((stream, _)) => {
-            info!(node = %addr, "connected for subscriptions");
-            cluster.hub.line(|registry| registry.connected(source, addr));
-            let end = Session::new(stream, cluster, source, addr).run(bell).await;
-            debug!(node = %addr, %end, "connection for subscriptions ended");
-            if let End::Unneeded = end { Ended::Unneeded } else { Ended::Lost }
+        Ok((mut stream, negotiated)) => {
+            let mut login = login.talks(negotiated.protocol);
+            loop {
+                info!(node = %addr, "connected for subscriptions");
+                cluster.hub.line(|registry| registry.connected(source, addr));
+                let session = Session::new(stream, cluster, source, addr);
+                let end = session.run(bell, &mut login).await;
+                debug!(node = %addr, %end, "connection for subscriptions ended");
+                stream = match end {
+                    End::Unneeded => return Ended::Unneeded,
+                    End::Replaced(next) => *next,
+                    End::Evicted
+                    | End::Closed
+                    | End::Silent
+                    | End::Io(_)
+                    | End::Reply(_)
+                    | End::Unexpected(_) => return Ended::Lost,
+                };
+                cluster.hub.line(|registry| registry.lost(source));
+            }
         }
         Err(error) => {
             debug!(node = %addr, %error, "not connected for subscriptions");
@@ -117,6 +139,8 @@ struct Unsent {
 enum End {
     #[error("nobody needs it")]
     Unneeded,
+    #[error("another one takes its place, which has its new credentials")]
+    Replaced(Box<Stream>),
     #[error("another node is better")]
     Evicted,
     #[error("the node closed it")]
@@ -148,13 +172,13 @@ impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
         }
     }
 
-    async fn run(mut self, bell: &Notify) -> End {
-        match self.serve(bell).await {
+    async fn run(mut self, bell: &Notify, login: &mut Login<'_>) -> End {
+        match self.serve(bell, login).await {
             Ok(end) | Err(end) => end,
         }
     }
 
-    async fn serve(&mut self, bell: &Notify) -> Result<End, End> {
+    async fn serve(&mut self, bell: &Notify, login: &mut Login<'_>) -> Result<End, End> {
         let silence_max = self.cluster.config.limits.silence_max;
         let hub = &self.cluster.hub;
         let mut silence_ends = Instant::now() + silence_max;
@@ -170,13 +194,22 @@ impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
                     if count? == 0 {
                         return Ok(End::Closed);
                     }
-                    self.take_in()?;
+                    if let Some(error) = self.take_in()? {
+                        login.failed(&refusal(&error));
+                    }
                     (silence_ends, pinged) = (Instant::now() + silence_max, false);
                 }
                 result = self.unsent.write_to(&mut self.write), if !self.unsent.is_done() => {
                     result?;
                 }
                 () = bell.notified() => {}
+                renewed = login.renewed() => match renewed {
+                    Renewed::Login(now) => {
+                        let unsent = &mut self.unsent.bytes;
+                        hub.line(|registry| registry.log_in(self.source, &now, unsent));
+                    }
+                    Renewed::Stream(next) => return Ok(End::Replaced(Box::new(next))),
+                },
                 () = sleep_until(silence_ends) => {
                     if hub.line(|registry| registry.retire(self.source)) {
                         return Ok(End::Unneeded);
@@ -191,8 +224,9 @@ impl<'a, S: AsyncRead + AsyncWrite> Session<'a, S> {
         }
     }
 
-    /// Takes in all frames that have come whole.
-    fn take_in(&mut self) -> Result<(), End> {
+    /// Takes in all frames that have come whole. Returns why the connection may not log in anew, if
+    /// one says so.
+    fn take_in(&mut self) -> Result<Option<Bytes>, End> {
         let mut frames = Vec::new();
         while let ReplyScan::Complete(reply) = self.scanner.scan(&self.unread)? {
             let frame = self.unread.split_to(reply.len);

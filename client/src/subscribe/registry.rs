@@ -8,8 +8,10 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use slotway_protocol::{
-    Channel, Heard, NodeAddr, Notice, Slot, Subscriptions, UnexpectedFrame, Value, Wanted,
+    Channel, Credentials, Heard, NodeAddr, Notice, Slot, Subscriptions, UnexpectedFrame, Value,
+    Wanted,
 };
 use smallvec::SmallVec;
 use tokio::sync::Notify;
@@ -78,6 +80,8 @@ pub(super) enum Lesson {
     Stale,
     /// The node has to say itself whether it still owns what it owned.
     Doubtful,
+    /// The credentials that the connection should have from now on are not accepted.
+    NotLoggedIn(Bytes),
 }
 
 impl Registry {
@@ -161,6 +165,7 @@ impl Registry {
                 }
                 Heard::TurnedAway { .. } => lessons.push(Lesson::Stale),
                 Heard::Refused { channel, error } => self.refuse(&channel, &error),
+                Heard::NotLoggedIn { error } => lessons.push(Lesson::NotLoggedIn(error)),
                 Heard::Nothing => {}
             }
         }
@@ -204,6 +209,13 @@ impl Registry {
     pub(super) fn ping(&mut self, source: &Source, out: &mut Vec<u8>) {
         if let Some(line) = self.lines.get_mut(source) {
             line.subscriptions.ping(out);
+        }
+    }
+
+    /// Appends what logs a line in anew.
+    pub(super) fn log_in(&mut self, source: &Source, login: &Credentials, out: &mut Vec<u8>) {
+        if let Some(line) = self.lines.get_mut(source) {
+            line.subscriptions.log_in(login, out);
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) enum Frame {
     Joined(Channel),
     Left(Channel),
     Pong,
+    Ok,
     Error(Bytes),
     /// A push of another sort, which answers nothing.
     Unknown,
@@ -34,7 +35,11 @@ impl Frame {
             return Some(Self::Error(Bytes::copy_from_slice(error)));
         }
         let Some(elements) = frame.as_elements() else {
-            return (frame.as_bytes()? == b"PONG").then_some(Self::Pong);
+            return match frame.as_bytes()? {
+                b"PONG" => Some(Self::Pong),
+                b"OK" => Some(Self::Ok),
+                _ => None,
+            };
         };
         let (word, rest) = elements.split_first()?;
         match word.as_bytes()? {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Secret;
 
 fn addr() -> NodeAddr {
     NodeAddr::new("10.0.0.1", 7000)
@@ -271,4 +272,25 @@ fn many_channels_are_asked_for_in_several_commands() {
         let heard = subscriptions.handle_frame(&frame(&["subscribe", name, "1"]), &addr());
         assert_eq!(heard, Ok(joined(name)));
     }
+}
+
+#[test]
+fn a_login_is_answered_among_all_the_rest() {
+    let mut subscriptions = Subscriptions::default();
+    let login = Credentials { user: Some("ann".to_owned()), password: Secret::new("sesame") };
+    let mut out = Vec::new();
+    subscriptions.want(&channel("a"));
+    subscriptions.flush(&mut out);
+    subscriptions.log_in(&login, &mut out);
+    subscriptions.ping(&mut out);
+    subscriptions.log_in(&login, &mut out);
+    assert_eq!(commands(&out), "SUBSCRIBE a; AUTH ann sesame; PING; AUTH ann sesame");
+    let mut hear = |frame: Value| subscriptions.handle_frame(&frame, &addr());
+    let simple = |text: &'static str| Value::Simple(text.into());
+    assert_eq!(hear(frame(&["subscribe", "a", "1"])), Ok(Heard::Joined(channel("a"))));
+    assert_eq!(hear(simple("OK")), Ok(Heard::Nothing));
+    assert_eq!(hear(simple("PONG")), Ok(Heard::Nothing));
+    let error = "WRONGPASS no";
+    assert_eq!(hear(Value::Error(error.into())), Ok(Heard::NotLoggedIn { error: error.into() }));
+    assert_eq!(hear(simple("OK")), Err(UnexpectedFrame), "nobody asked");
 }

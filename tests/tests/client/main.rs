@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
+mod bounds;
+
 use slotway::{Client, CommandBuf, Config, Value};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 

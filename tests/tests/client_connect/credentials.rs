@@ -10,9 +10,14 @@ use std::{
     time::Duration,
 };
 
-use slotway::{Client, Config, Credentials, CredentialsProvider, Secret};
+use slotway::{
+    Client, Config, Credentials, CredentialsProvider, Event, Protocol, Secret, Subscription, cmd,
+};
 use slotway_cluster::{Spec, TestCluster, TestServer};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{load::Load, reason};
 
@@ -136,6 +141,96 @@ async fn open_connections_log_in_again_when_credentials_change() {
     }
 }
 
+/// What a subscriber hears besides messages, until a message comes after so many events.
+async fn heard(news: &mut Subscription, events: usize) -> Vec<&'static str> {
+    let mut heard = Vec::new();
+    loop {
+        match timeout(PATIENCE, news.next()).await.unwrap().unwrap() {
+            Event::Message(_) if heard.len() >= events => return heard,
+            Event::Message(_) => {}
+            Event::Interrupted => heard.push("interrupted"),
+            Event::Resubscribed => heard.push("resubscribed"),
+            other @ (Event::Lagged { .. } | Event::Refused { .. } | _) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Connections of every sort, and what subscribers hear when the credentials change.
+async fn all_sorts_log_in_again(server: TestServer, protocol: Protocol, expected: &[&str]) {
+    let cluster = TestCluster::start(Spec::on(server)).await.unwrap();
+    set_password(&cluster, "app", "first").await;
+    set_password(&cluster, "next", "second").await;
+    let login = Login::new("app", "first");
+    let config = Config::from(cluster.node(0).addr()).with_name("rotating");
+    let mut config = config.with_credentials_provider(login.provider.clone());
+    config.protocol = protocol;
+    let client = Client::connect(config).await.unwrap();
+    let mut news = client.subscribe("news").await.unwrap();
+    let mut shard = client.ssubscribe("shard").await.unwrap();
+    // One connection that was leased and waits for the next who needs one, and one that is in use.
+    let pop = |key: &'static str| {
+        let (client, cmd) = (client.clone(), cmd("BLPOP").arg(key).arg(0));
+        async move { client.run::<(String, String)>(cmd).await.unwrap() }
+    };
+    client.lpush("{k}there", "x").await.unwrap();
+    pop("{k}there").await;
+    let waits = tokio::spawn(pop("{k}later"));
+    assert_eq!(connections(&cluster).await.0, ["app".to_owned()].into());
+    login.renew("next", "second");
+    login.provider.changed();
+    let one_left = || async {
+        let list = old_connections(&cluster).await;
+        Ok(list.len() == 1 && list[0].contains("cmd=blpop"))
+    };
+    cluster.wait_for("all but one to be `next`", PATIENCE, one_left).await.unwrap();
+    client.lpush("{k}later", "x").await.unwrap();
+    assert_eq!(waits.await.unwrap().1, "x");
+    let none_left = || async { Ok(old_connections(&cluster).await.is_empty()) };
+    cluster.wait_for("all to be `next`", PATIENCE, none_left).await.unwrap();
+    let publish = async {
+        loop {
+            client.publish("news", "any").await.unwrap();
+            client.spublish("shard", "any").await.unwrap();
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let hear = async {
+        assert_eq!(heard(&mut news, expected.len()).await, expected, "{server} {protocol:?}");
+        assert_eq!(heard(&mut shard, expected.len()).await, expected, "{server} {protocol:?}");
+    };
+    tokio::select! {
+        () = hear => {}
+        () = publish => {}
+    }
+}
+
+/// The client's connections that are not logged in as `next`, as the server describes them.
+async fn old_connections(cluster: &TestCluster) -> Vec<String> {
+    let mut old = Vec::new();
+    for node in 0..cluster.nodes().len() {
+        let list = cluster.command(node, &["CLIENT", "LIST"]).await.unwrap();
+        let lines = list.as_str().unwrap().lines();
+        let ours = lines.filter(|line| line.contains("name=rotating"));
+        old.extend(ours.filter(|line| !line.contains("user=next")).map(str::to_owned));
+    }
+    old
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_every_sort_log_in_again_and_no_message_is_missed() {
+    for server in TestServer::ALL {
+        all_sorts_log_in_again(server, Protocol::Resp3, &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_of_resp2_hear_that_their_connection_was_replaced() {
+    for server in TestServer::ALL {
+        let told = ["interrupted", "resubscribed"];
+        all_sorts_log_in_again(server, Protocol::Resp2, &told).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_cannot_be_had_are_the_error() {
     let cluster = TestCluster::start(Spec::on(TestServer::Redis70).shape(1, 0)).await.unwrap();
@@ -174,7 +269,7 @@ async fn a_provider_that_panics_is_asked_again() {
     provider.changed();
     on_all(&cluster, &["CLIENT", "KILL", "TYPE", "normal"]).await;
     let hurried = client.get::<Option<String>>("k");
-    let _ = tokio::time::timeout(Duration::from_millis(50), hurried).await;
+    let _ = timeout(Duration::from_millis(50), hurried).await;
     bad.store(false, Relaxed);
     assert_eq!(client.get::<Option<String>>("k").await.unwrap(), None);
 }

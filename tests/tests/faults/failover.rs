@@ -16,6 +16,8 @@ const GAP_MAX: Duration = Duration::from_millis(300);
 /// The same where nothing tells a client that the old one is gone: its calls' time has to run out
 /// first, and one node that it asks may be the one that is silent.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
+/// The same where a silent node is noticed before a call's time has run out.
+const NOTICED_MAX: Duration = Duration::from_secs(2);
 /// The last slot of the first of three shards.
 const FIRST_SHARD: u16 = 5460;
 
@@ -119,6 +121,37 @@ async fn a_primary_that_falls_silent_is_left_when_calls_run_out_of_time() {
         let report = ledger.end(&client).await;
         report.doubled_nothing();
         assert!(last <= SILENCE_MAX, "{server}: {last:?} later than straight at the node");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_calls_leave_a_silent_primary_before_the_time_of_the_first_is_up() {
+    on_each_server(|server| async move {
+        let spec = Spec::on(server).config("cluster-require-full-coverage", "no");
+        let (cluster, client) = start(spec).await;
+        let patient = client.with_deadline(Duration::from_secs(60));
+        patient.set("b", "before").await.unwrap();
+        cluster.pause(0);
+        // One a while, each with all the time in the world: the first that succeeds tells.
+        let (done, mut first) = tokio::sync::mpsc::channel(1);
+        let calls = tokio::spawn(async move {
+            loop {
+                let (client, done) = (patient.clone(), done.clone());
+                tokio::spawn(async move {
+                    if client.set("b", "after").await.is_ok() {
+                        let _ = done.try_send(Instant::now());
+                    }
+                });
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let direct = taking_writes(&cluster, 3, "b");
+        let direct = timeout(Duration::from_secs(30), direct).await.expect("a replica takes over");
+        let first = timeout(Duration::from_secs(30), first.recv()).await.unwrap().unwrap();
+        calls.abort();
+        let later = first.saturating_duration_since(direct);
+        assert!(later <= NOTICED_MAX, "{server}: {later:?} later than straight at the node");
     })
     .await;
 }

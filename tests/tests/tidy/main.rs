@@ -50,6 +50,12 @@ fn the_readme_names_every_flag_of_the_command() {
     assert!(findings.is_empty(), "{}", listed(&findings));
 }
 
+#[test]
+fn the_readme_names_every_key_of_the_proxy() {
+    let findings = help::readme_names_every_key(&Tree::here(), &help::schema_of_the_command());
+    assert!(findings.is_empty(), "{}", listed(&findings));
+}
+
 fn listed(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("\n  {finding}")).collect()
 }

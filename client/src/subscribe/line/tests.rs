@@ -3,7 +3,7 @@ use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 use crate::{
-    Config,
+    Config, Credentials, CredentialsProvider, Secret,
     subscribe::{Event, inbox::Inbox},
 };
 
@@ -17,8 +17,12 @@ struct Stage {
 
 impl Stage {
     fn new(channels: &[String]) -> Self {
+        Self::with(Config::new([NodeAddr::new("a", 7000)]), channels)
+    }
+
+    fn with(config: Config, channels: &[String]) -> Self {
         let node = NodeAddr::new("a", 7000);
-        let cluster = Arc::new(Cluster::new(Arc::new(Config::new([node.clone()])), None));
+        let cluster = Arc::new(Cluster::new(Arc::new(config), None));
         let inbox = Arc::new(Inbox::new(&cluster.config.limits));
         let bell = cluster.hub.line(|registry| {
             for channel in channels {
@@ -39,7 +43,9 @@ impl Stage {
     {
         let (ours, theirs) = duplex(room);
         let session = Session::new(ours, &self.cluster, &Source::Anywhere, &self.node);
-        tokio::join!(session.run(&self.bell), node(theirs))
+        let known = self.cluster.stranger(&self.node);
+        let mut login = Login::new(&known);
+        tokio::join!(session.run(&self.bell, &mut login), node(theirs))
     }
 
     async fn next(&self) -> Option<Event> {
@@ -153,4 +159,28 @@ async fn a_connection_that_nobody_needs_is_closed() {
         .await;
     assert!(matches!(end, End::Unneeded), "{end}");
     assert!(stage.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_logs_in_again_until_the_node_accepts_it() {
+    let provider = CredentialsProvider::new(|| async {
+        Ok::<_, String>(Credentials { user: None, password: Secret::new("second") })
+    });
+    let config = Config::new([NodeAddr::new("a", 7000)]);
+    let stage =
+        Stage::with(config.with_credentials_provider(provider.clone()), &["news".to_owned()]);
+    let (end, ()) = stage
+        .run(1 << 10, async |mut node| {
+            read_until(&mut node, "news\r\n").await;
+            node.write_all(b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n").await.unwrap();
+            provider.changed();
+            for answer in ["-WRONGPASS not yet\r\n", "+OK\r\n"] {
+                read_until(&mut node, "*2\r\n$4\r\nAUTH\r\n$6\r\nsecond\r\n").await;
+                node.write_all(answer.as_bytes()).await.unwrap();
+            }
+            // All is as it was.
+            read_until(&mut node, "PING\r\n").await;
+        })
+        .await;
+    assert!(matches!(end, End::Closed), "{end}");
 }

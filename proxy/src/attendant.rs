@@ -1,0 +1,144 @@
+//! The task of one session: it reads, and sees to what is not done by whoever has a reply.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::stream::{FuturesUnordered, Stream as _};
+use tokio::time::Instant;
+
+use crate::{
+    board::Board,
+    engines::Engines,
+    own::{Ask, Card},
+    session::{Around, Errand, Gone, Return},
+    stream::Ingress,
+    world::World,
+};
+
+type Pending = FuturesUnordered<Pin<Box<dyn Future<Output = Return> + Send>>>;
+
+/// Attends to one session until it ends.
+pub(crate) struct Attendant {
+    key: u64,
+    board: Arc<Board>,
+    world: Arc<World>,
+    engines: Engines,
+    ingress: Ingress,
+    errands: Pending,
+    /// Errands that were just given.
+    given: Vec<Errand>,
+    /// What is asked of the session.
+    asked: Pin<Box<dyn Future<Output = Ask> + Send>>,
+    /// Whether the client has said that it will send no more.
+    ended: bool,
+}
+
+impl Attendant {
+    pub(crate) fn new(
+        key: u64,
+        board: Arc<Board>,
+        world: Arc<World>,
+        engines: Engines,
+        ingress: Ingress,
+        card: Arc<Card>,
+    ) -> Self {
+        let asked = asked(card);
+        let (errands, given) = (Pending::new(), Vec::new());
+        Self { key, board, world, engines, ingress, errands, given, asked, ended: false }
+    }
+
+    /// Attends until the session is over. Returns why it is.
+    pub(crate) async fn run(mut self) -> Gone {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+        loop {
+            let returned = self.poll_errands(cx);
+            match self.turn(cx, returned) {
+                Err(gone) => return Poll::Ready(gone),
+                Ok(()) if self.given.is_empty() => return Poll::Pending,
+                Ok(()) => {
+                    let given = self.given.drain(..).map(Errand::into_future);
+                    self.errands.extend(given);
+                }
+            }
+        }
+    }
+
+    /// The errands that are done. Nothing of the board is held meanwhile.
+    fn poll_errands(&mut self, cx: &mut Context<'_>) -> Vec<Return> {
+        let mut returned = Vec::new();
+        while !self.errands.is_empty()
+            && let Poll::Ready(Some(done)) = Pin::new(&mut self.errands).poll_next(cx)
+        {
+            returned.push(done);
+        }
+        returned
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Gone> {
+        let board = self.board.clone();
+        let mut floor = board.floor();
+        let Some((session, scratch)) = floor.reading(self.key) else { return Err(Gone::Over) };
+        if let Poll::Ready(ask) = self.asked.as_mut().poll(cx) {
+            session.obey(ask)?;
+            self.asked = asked(session.desk.me().card().clone());
+            cx.waker().wake_by_ref();
+        }
+        for done in returned {
+            session.desk.returned(done);
+        }
+        let ways = self.engines.ways();
+        let mut around = Around {
+            world: &self.world,
+            engines: &self.engines,
+            ways: &ways,
+            now: Instant::now(),
+            errands: &mut self.given,
+        };
+        session.go_on(&mut around);
+        while !self.ended && session.wants_bytes() {
+            match self.ingress.poll_read(cx, scratch) {
+                Poll::Pending => break,
+                Poll::Ready(Err(_)) => return Err(Gone::Closed),
+                Poll::Ready(Ok(0)) => {
+                    self.ended = true;
+                    session.end()?;
+                }
+                Poll::Ready(Ok(count)) => {
+                    session.feed(&scratch[..count], &mut around);
+                    if count == scratch.len() {
+                        // Others have their turn first.
+                        cx.waker().wake_by_ref();
+                        break;
+                    }
+                }
+            }
+        }
+        session.send_due(&mut around);
+        loop {
+            // Whether there is room for what is heard is only known then.
+            session.poll_flush(cx)?;
+            if !session.poll_listening(cx, &mut around)? {
+                break;
+            }
+        }
+        session.poll_flush(cx)?;
+        session.rest(cx);
+        Ok(())
+    }
+}
+
+fn asked(card: Arc<Card>) -> Pin<Box<dyn Future<Output = Ask> + Send>> {
+    Box::pin(async move { card.asked().await })
+}
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        self.board.floor().leave(self.key);
+    }
+}

@@ -1,0 +1,74 @@
+//! A worker's connections to the nodes, one set for each protocol that clients speak.
+
+use std::sync::Arc;
+
+use slotway::{
+    Config, Error,
+    engine::{Engine, Way},
+};
+use slotway_protocol::{CommandTable, PlanRules, Protocol};
+
+use crate::{board::Board, world::World};
+
+/// The replies of a session come over connections that speak what its client speaks, so that they
+/// pass as they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Engines {
+    resp2: Engine,
+    resp3: Engine,
+}
+
+/// The slot tables as of one moment.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    resp2: Way,
+    resp3: Way,
+}
+
+impl Engines {
+    /// Connects to the cluster.
+    pub(crate) async fn connect(
+        config: &Config,
+        world: &World,
+        board: &Arc<Board>,
+    ) -> Result<Self, Error> {
+        let connect = async |protocol| {
+            let mut config = config.clone();
+            config.protocol = protocol;
+            Engine::connect(
+                config,
+                CommandTable::clone(&world.table),
+                PlanRules::clone(&world.rules),
+                (board.clone(), world.scans.clone()),
+            )
+            .await
+        };
+        let (resp2, resp3) =
+            futures_util::future::try_join(connect(Protocol::Resp2), connect(Protocol::Resp3))
+                .await?;
+        Ok(Self { resp2, resp3 })
+    }
+
+    /// The connections for sessions of this protocol.
+    #[inline]
+    pub(crate) fn of(&self, protocol: Protocol) -> &Engine {
+        match protocol {
+            Protocol::Resp2 => &self.resp2,
+            Protocol::Resp3 => &self.resp3,
+        }
+    }
+
+    pub(crate) fn ways(&self) -> Ways {
+        Ways { resp2: self.resp2.way(), resp3: self.resp3.way() }
+    }
+}
+
+impl Ways {
+    #[inline]
+    pub(crate) fn of(&self, protocol: Protocol) -> &Way {
+        match protocol {
+            Protocol::Resp2 => &self.resp2,
+            Protocol::Resp3 => &self.resp3,
+        }
+    }
+}

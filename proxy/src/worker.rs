@@ -1,0 +1,268 @@
+//! One thread, its sessions, and its connections to the nodes.
+
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use slotway::{Config, Error, Secret};
+use tokio::{
+    net,
+    runtime::Builder,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+use tracing::{debug, warn};
+
+use crate::{
+    attendant::Attendant,
+    board::Board,
+    engines::Engines,
+    own::{Arrival, Identity, Via},
+    stream::{self, Egress, Ingress},
+    world::World,
+};
+
+/// A thread that serves sessions, for whoever accepts connections.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    orders: mpsc::UnboundedSender<Order>,
+    load: Arc<AtomicUsize>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// What a worker is told. There are never more of the first kind than clients may be connected.
+#[derive(Debug)]
+enum Order {
+    Serve(Guest),
+    /// End what is idle, finish what is not, within this time.
+    Drain(Duration),
+}
+
+/// A client that has just connected.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    pub(crate) socket: Accepted,
+    /// What it has to log in with.
+    pub(crate) password: Option<Arc<Secret>>,
+}
+
+/// The socket of a client.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// Why a worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system gives no thread, or no event queue.
+    #[error("cannot start a worker: {0}")]
+    Io(#[from] io::Error),
+    /// The cluster cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] Error),
+    /// It ended before it said anything.
+    #[error("a worker ended while it started")]
+    Gone,
+}
+
+impl StartError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Io(_) | Self::Gone => "see the limits of threads and open files".into(),
+            Self::Cluster(_) => {
+                "name a node of the cluster that is reached from here, and the login it asks for"
+                    .into()
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Starts a thread, and waits until it is connected to the cluster.
+    pub(crate) async fn start(
+        number: usize,
+        config: &Config,
+        world: &Arc<World>,
+    ) -> Result<Self, StartError> {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (ready, started) = oneshot::channel();
+        let load = Arc::new(AtomicUsize::new(0));
+        let task = Task { config: config.clone(), world: world.clone(), load: load.clone() };
+        let thread = thread::Builder::new()
+            .name(format!("slotway-{number}"))
+            .spawn(move || task.run(inbox, ready))?;
+        started.await.map_err(|_| StartError::Gone)??;
+        Ok(Self { orders, load, thread: Some(thread) })
+    }
+
+    /// How many sessions it has.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Gives it a client.
+    pub(crate) fn serve(&self, guest: Guest) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        if self.orders.send(Order::Serve(guest)).is_err() {
+            self.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells it to come to an end within this time.
+    pub(crate) fn drain(&self, within: Duration) {
+        // It may have ended before.
+        let _ = self.orders.send(Order::Drain(within));
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn join(mut self) {
+        drop(self.orders);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            warn!("a worker ended in a panic");
+        }
+    }
+}
+
+/// What the thread of a worker begins with.
+struct Task {
+    config: Config,
+    world: Arc<World>,
+    load: Arc<AtomicUsize>,
+}
+
+impl Task {
+    fn run(
+        self,
+        inbox: mpsc::UnboundedReceiver<Order>,
+        ready: oneshot::Sender<Result<(), StartError>>,
+    ) {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = ready.send(Err(error.into()));
+                return;
+            }
+        };
+        runtime.block_on(self.serve(inbox, ready));
+    }
+
+    async fn serve(
+        self,
+        mut inbox: mpsc::UnboundedReceiver<Order>,
+        ready: oneshot::Sender<Result<(), StartError>>,
+    ) {
+        let board = Arc::new(Board::new());
+        let engines = match Engines::connect(&self.config, &self.world, &board).await {
+            Ok(engines) => engines,
+            Err(error) => {
+                let _ = ready.send(Err(error.into()));
+                return;
+            }
+        };
+        // Nobody waits for it if the proxy is being stopped already.
+        let _ = ready.send(Ok(()));
+        let mut sessions = JoinSet::new();
+        while let Some(order) = inbox.recv().await {
+            match order {
+                Order::Serve(guest) => {
+                    let load = Departure(self.load.clone());
+                    match self.attend(guest, &board, &engines) {
+                        Ok(attendant) => drop(sessions.spawn(async move {
+                            let gone = attendant.run().await;
+                            debug!(?gone, "session ended");
+                            drop(load);
+                        })),
+                        Err(error) => debug!(%error, "client lost before it was served"),
+                    }
+                }
+                Order::Drain(within) => {
+                    board.floor().dismiss();
+                    let ended = async { while sessions.join_next().await.is_some() {} };
+                    if timeout(within, ended).await.is_err() {
+                        warn!(sessions = sessions.len(), "closed before they were answered");
+                    }
+                    return;
+                }
+            }
+            while let Some(ended) = sessions.try_join_next() {
+                if ended.is_err() {
+                    warn!("a session ended in a panic");
+                }
+            }
+        }
+    }
+}
+
+impl Task {
+    /// Seats a client, and somebody to attend to it.
+    fn attend(&self, guest: Guest, board: &Arc<Board>, engines: &Engines) -> io::Result<Attendant> {
+        let world = &self.world;
+        let arrival = arrival(&guest.socket, world.moment(Instant::now()).run);
+        let (ingress, egress) = halves(guest.socket)?;
+        let me = Identity::new(&world.own, arrival, guest.password);
+        let card = me.card().clone();
+        let key = board.floor().seat(Arc::new(egress), world.limits, me);
+        let (board, world) = (board.clone(), world.clone());
+        Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
+    }
+}
+
+/// Where a client comes from, as it is shown to others.
+fn arrival(socket: &Accepted, at: Duration) -> Arrival {
+    let shown = |address: io::Result<SocketAddr>| {
+        address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
+    };
+    match socket {
+        Accepted::Tcp(stream) => Arrival {
+            peer: shown(stream.peer_addr()),
+            local: shown(stream.local_addr()),
+            via: Via::Tcp,
+            socket: stream.as_raw_fd(),
+            at,
+        },
+        Accepted::Unix(stream) => {
+            let path = stream.local_addr().ok();
+            let path = path.as_ref().and_then(|address| address.as_pathname());
+            let shown =
+                path.map_or_else(|| "?:0".to_owned(), |path| format!("{}:0", path.display()));
+            Arrival {
+                peer: shown.clone(),
+                local: shown,
+                via: Via::Unix,
+                socket: stream.as_raw_fd(),
+                at,
+            }
+        }
+    }
+}
+
+/// Counts a session off, however it ends.
+#[derive(Debug)]
+struct Departure(Arc<AtomicUsize>);
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn halves(socket: Accepted) -> io::Result<(Ingress, Egress)> {
+    Ok(match socket {
+        Accepted::Tcp(stream) => stream::of_tcp(net::TcpStream::from_std(stream)?),
+        Accepted::Unix(stream) => stream::of_unix(net::UnixStream::from_std(stream)?),
+    })
+}
