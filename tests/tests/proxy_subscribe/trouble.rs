@@ -21,6 +21,9 @@ const SUBSCRIPTIONS_MAX: usize = 1_000;
 /// A moment in which a message comes, if it comes at once.
 const MOMENT: Duration = Duration::from_millis(100);
 
+/// More than all that lies between a proxy and a client holds.
+const MEBIBYTES: usize = 48;
+
 pub(crate) async fn a_thousand_sessions_share_few_connections(server: TestServer) {
     let (cluster, _) = start(server).await;
     let proxy = Proxy::start_with(cluster.node(0).addr(), &["--workers", "2"]).await;
@@ -163,7 +166,9 @@ pub(crate) async fn one_that_does_not_read_is_told_to_close(server: TestServer) 
 }
 
 pub(crate) async fn one_that_reads_too_slowly_is_closed(server: TestServer) {
-    let (_cluster, proxy) = start(server).await;
+    let (cluster, _) = start(server).await;
+    let bound = ["--subscriber-output-max", "1MiB"];
+    let proxy = Proxy::start_with(cluster.node(0).addr(), &bound).await;
     let client = beside(&proxy).await;
     let mut slow = Ears::connect(proxy.addr(), Protocol::Resp2).await;
     let mut quick = Ears::connect(proxy.addr(), Protocol::Resp2).await;
@@ -171,14 +176,14 @@ pub(crate) async fn one_that_reads_too_slowly_is_closed(server: TestServer) {
         ears.say(&["SUBSCRIBE", "a"]).await;
         assert_eq!(ears.hear(1).await, CONFIRMED);
     }
-    // More than all that lies between the two of them holds.
+
     let payload = "x".repeat(1 << 20);
-    for _ in 0..128 {
+    for _ in 0..MEBIBYTES {
         client.publish("a", &payload).await.unwrap();
         quick.hear(1).await;
     }
     let rest = slow.rest().await;
-    assert!(rest.len() < payload.len() * 128, "{}", rest.len());
+    assert!(rest.len() < payload.len() * MEBIBYTES, "{}", rest.len());
 }
 
 /// One who does things at the proxy meanwhile.
