@@ -122,8 +122,12 @@ impl Attendant {
             }
         }
         session.send_due(&mut around);
-        while session.poll_listening(cx, &mut around)? {
+        loop {
+            // Whether there is room for what is heard is only known then.
             session.poll_flush(cx)?;
+            if !session.poll_listening(cx, &mut around)? {
+                break;
+            }
         }
         session.poll_flush(cx)?;
         session.rest(cx);

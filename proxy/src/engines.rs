@@ -35,11 +35,14 @@ impl Engines {
         let connect = async |protocol| {
             let mut config = config.clone();
             config.protocol = protocol;
+            // A server bounds what waits for a subscriber by its bytes alone, and so does this.
+            config.limits.message_bytes_max = world.limits.subscriber_output_max;
+            config.limits.messages_max = usize::MAX;
             Engine::connect(
                 config,
                 CommandTable::clone(&world.table),
                 PlanRules::clone(&world.rules),
-                board.clone(),
+                (board.clone(), world.scans.clone()),
             )
             .await
         };

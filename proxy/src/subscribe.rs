@@ -8,7 +8,6 @@ mod audience;
 mod frame;
 mod glob;
 mod held;
-mod only;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -20,10 +19,8 @@ use std::{
 
 pub use audience::Audience;
 use bytes::Bytes;
-pub use frame::subscriber_pong;
 use held::Held;
 pub use held::SubscriptionCounts;
-pub use only::refused_to_subscriber;
 use slotway::{Channel, ChannelKind, Client, Error, Event, Protocol, Subscription};
 use slotway_protocol::Command;
 use tokio::time::{Sleep, sleep};
@@ -64,7 +61,7 @@ pub enum SubscribeVerb {
 /// What a session learns of its subscriptions.
 #[derive(Debug)]
 pub enum Listened {
-    /// There is more output, which may not be all.
+    /// There is output to be written, and there may be more behind it.
     Output,
     /// The client reads too slowly, and this many messages were dropped. A server closes the
     /// connection of such a client, so that it knows.
@@ -157,7 +154,7 @@ impl Listening {
     }
 
     /// Whether the client has subscriptions: to one that speaks RESP2, a server refuses most
-    /// commands then ([`refused_to_subscriber`]).
+    /// commands then.
     pub fn is_subscribed(&self) -> bool {
         self.held.total() > 0
     }
@@ -192,6 +189,9 @@ impl Listening {
         out_max: usize,
     ) -> Poll<Listened> {
         let before = out.len();
+        if before > out_max {
+            return Poll::Ready(Listened::Output);
+        }
         while out.len() <= out_max {
             if self.poll_turn(cx, protocol, out).is_ready() {
                 continue;

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use slotway::ScanDesk;
 use slotway_protocol::{
     Command, CommandTable, PlanRules, RequestLimits, RequestScan, RequestScanner,
 };
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) scripts: Scripts,
     /// Who listens.
     pub(crate) audience: Arc<Audience>,
+    /// The walks of SCAN, which a client may go on with at any worker.
+    pub(crate) scans: Arc<ScanDesk>,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
     started: Instant,
@@ -63,6 +66,7 @@ impl World {
             transaction_bytes_max: config.limits.output_max,
             scripts: Scripts::default(),
             audience: Arc::default(),
+            scans: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),
         }
