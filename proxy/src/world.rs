@@ -12,11 +12,9 @@ use tokio::time::Instant;
 
 use crate::{
     ProxyConfig, ProxyLimits,
+    log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
 };
-
-/// How many events `PROXY LOG` keeps.
-const EVENTS_MAX: usize = 128;
 
 /// The commands, the rules and the bounds: the same for all sessions, and as long as the proxy runs.
 #[derive(Debug)]
@@ -30,7 +28,8 @@ pub(crate) struct World {
     pub(crate) transaction_bytes_max: usize,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
-    started: Instant,
+    /// When the proxy began.
+    pub(crate) started: Instant,
 }
 
 impl World {
@@ -38,7 +37,7 @@ impl World {
         config: &ProxyConfig,
         table: CommandTable,
         backend: Backend,
-        port: u16,
+        (port, events): (u16, EventRing),
     ) -> Self {
         let (table, rules) = (Arc::new(table), Arc::new(config.rules.clone()));
         let settings = Settings {
@@ -49,7 +48,7 @@ impl World {
             port,
             run_id: run_id(),
             tracking: TrackingSupport::Refused,
-            events_max: EVENTS_MAX,
+            events,
         };
         Self {
             table,

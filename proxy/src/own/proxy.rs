@@ -103,12 +103,9 @@ fn log(command: &Command<'_>, world: &World, reply: &mut ReplyWriter<'_>) {
     let Some(count) = count else {
         return reply.error(b"ERR count is not an integer or out of range");
     };
-    let entries = world.log().latest(count);
-    reply.array(entries.len());
-    for entry in entries {
-        reply.array(3);
-        reply.integer(i64::try_from(entry.at.as_millis()).unwrap_or(i64::MAX));
-        reply.integer(entry.times.cast_signed());
-        reply.bulk(entry.text.as_bytes());
+    let lines = world.log().newest(count);
+    reply.array(lines.len());
+    for line in lines.iter().rev() {
+        reply.bulk(line.text(crate::log::Colour::Plain).as_bytes());
     }
 }
