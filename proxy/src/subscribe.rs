@@ -4,7 +4,9 @@
 //! connections behind it are those of the [`Client`] that it is made from: all sessions that share a
 //! client share them, and a channel that many listen to is subscribed to once.
 
+mod audience;
 mod frame;
+mod glob;
 mod held;
 mod only;
 
@@ -12,9 +14,11 @@ use std::{
     collections::{BTreeSet, VecDeque},
     fmt, mem,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
 };
 
+pub use audience::Audience;
 use bytes::Bytes;
 pub use frame::subscriber_pong;
 use held::Held;
@@ -126,6 +130,13 @@ impl Listening {
         }
     }
 
+    /// The same, counted among all who listen.
+    #[must_use]
+    pub fn among(mut self, audience: Arc<Audience>) -> Self {
+        self.held = Held::among(audience);
+        self
+    }
+
     /// Takes a request in. Its answer comes with [`poll_output`](Self::poll_output), behind those of
     /// earlier ones: one confirmation for each name, or one error for all of them.
     pub fn request(&mut self, verb: SubscribeVerb, command: &Command<'_>) {
@@ -164,7 +175,7 @@ impl Listening {
     /// Ends all subscriptions and says nothing, as RESET does.
     pub fn reset(&mut self) {
         self.subscription = None;
-        self.held = Held::default();
+        self.held.clear();
         self.turns = VecDeque::new();
         self.names_waiting = 0;
         self.begun = None;

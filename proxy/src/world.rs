@@ -14,6 +14,7 @@ use crate::{
     ProxyConfig, ProxyLimits,
     log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
+    subscribe::Audience,
 };
 
 /// The commands, the rules and the bounds: the same for all sessions, and as long as the proxy runs.
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) deadline: Duration,
     /// How many bytes the commands of a transaction may have.
     pub(crate) transaction_bytes_max: usize,
+    /// Who listens.
+    pub(crate) audience: Arc<Audience>,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
     /// When the proxy began.
@@ -56,6 +59,7 @@ impl World {
             limits: config.limits,
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
+            audience: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),
         }

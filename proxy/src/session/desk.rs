@@ -3,10 +3,12 @@
 mod answers;
 mod forward;
 mod listening;
+mod replicas;
 mod standing;
 mod transactions;
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -14,7 +16,7 @@ use std::{
 
 use slotway::{
     Error,
-    engine::{Held, Line, Outcome, Setback, Ticket},
+    engine::{Held, Line, Outcome, Setback, Ticket, Written},
 };
 use slotway_protocol::{
     Command, CommandFlags, Delivery, Earlier, LoginState, NodeAddr, Pin, Plan, Protocol,
@@ -60,9 +62,13 @@ pub(crate) struct Desk {
     farewell: Closed,
     transaction: Option<Queue>,
     watch: Watch,
+    /// Where its writes went, for WAIT.
+    written: Written,
     /// Ends the command that waits.
     unblock: Option<oneshot::Sender<Unblock>>,
     listening: Option<Box<Listening>>,
+    /// Messages whose replies are due, and how many clients of the proxy are told of them.
+    published: VecDeque<(Sequence, usize)>,
     /// Where commands without keys go, so that they stay in their order.
     home: Slot,
     /// Replies that are to be written.
@@ -137,8 +143,10 @@ impl Desk {
             farewell: Closed::ByClient,
             transaction: None,
             watch: Watch::Nothing,
+            written: Written::default(),
             unblock: None,
             listening: None,
+            published: VecDeque::new(),
             home,
             out: Vec::new(),
         }
@@ -268,6 +276,7 @@ impl Desk {
             Plan::Single { slot, class } => self.send(command.bytes(), slot, class, around),
             // What has no key is about any: it comes after all that was sent before.
             Plan::AnyNode { class } if self.ring.is_all_in(self.home) => {
+                self.publish(command, around);
                 self.send(command.bytes(), self.home, class, around)
             }
             Plan::Refused(_) if own::is_proxy(command) => self.answer_proxy(command, around),
@@ -284,11 +293,16 @@ impl Desk {
             }
             Plan::Pinned { why: Pin::Watch, slot } => self.watch(command, slot, around),
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
-            Plan::Pinned { .. } => self.wait(command, around),
+            Plan::Pinned { why: Pin::Wait, .. } => self.wait_for_replicas(command, around),
+            Plan::Pinned { .. } => {
+                self.note_plan(&plan, around);
+                self.wait(command, around)
+            }
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
                 if let Plan::Split(split) = &plan {
                     self.ring.counts.split(split.parts().len());
                 }
+                self.note_plan(&plan, around);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));
@@ -300,13 +314,19 @@ impl Desk {
     /// Has a command run that may wait for what others do.
     fn wait(&mut self, command: &Command<'_>, around: &mut Around<'_>) -> Taken {
         let sequence = self.hold_up();
+        let stop = self.may_be_unblocked(sequence);
+        let engine = around.engines.of(self.me.protocol());
+        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
+        Taken::Yes
+    }
+
+    /// All wait for this command, and it waits for what others do. Returns what ends it.
+    fn may_be_unblocked(&mut self, sequence: Sequence) -> oneshot::Receiver<Unblock> {
         self.hold = Hold::Waiting(sequence);
         let (unblock, stop) = oneshot::channel();
         self.unblock = Some(unblock);
         self.stand();
-        let engine = around.engines.of(self.me.protocol());
-        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
-        Taken::Yes
+        stop
     }
 
     /// Ends the command that waits, if one does.

@@ -167,3 +167,17 @@ async fn the_proxy_tells_of_itself() {
         assert!(found.contains(expected), "{line}: {found}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_gone_is_missing_from_the_sums_and_that_is_told() {
+    let cluster = TestCluster::start(Spec::on(TestServer::Valkey91).shape(3, 0)).await.unwrap();
+    let client = Client::connect(Config::new([cluster.node(0).addr().clone()])).await.unwrap();
+    let (_standalone, mut real) = start(TestServer::Valkey91).await;
+    let world = world(&mut real);
+    let mut ours = Ours::new(&world, ("a:1".to_owned(), "b:1".to_owned()), None);
+    cluster.kill(2);
+    let info = errand(&mut ours, &world, &client, "INFO").await;
+    let info = String::from_utf8(info).unwrap();
+    assert!(info.contains("primaries_asked:3\r\nprimaries_missing:1\r\n"), "{info}");
+    assert!(info.contains("loading:0\r\n"), "{info}");
+}
