@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::{
     board::Board,
     engines::Engines,
+    metrics::Closed,
     own::{Ask, Card},
     session::{Around, Errand, Gone, Return},
     stream::Ingress,
@@ -83,7 +84,10 @@ impl Attendant {
     fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Gone> {
         let board = self.board.clone();
         let mut floor = board.floor();
-        let Some((session, scratch)) = floor.reading(self.key) else { return Err(Gone::Over) };
+        let Some((session, scratch)) = floor.reading(self.key) else {
+            // A reply to it met a defect.
+            return Err(Gone::Over(Closed::Panicked));
+        };
         if let Poll::Ready(ask) = self.asked.as_mut().poll(cx) {
             session.obey(ask)?;
             self.asked = asked(session.desk.me().card().clone());

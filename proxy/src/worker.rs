@@ -23,7 +23,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use crate::{
-    admin::{AdminView, Phase},
+    admin::AdminView,
     attendant::Attendant,
     board::Board,
     engines::Engines,
@@ -285,7 +285,6 @@ async fn beat(metrics: Arc<WorkerMetrics>) {
 struct Departure {
     load: Arc<AtomicUsize>,
     metrics: Arc<WorkerMetrics>,
-    view: Arc<AdminView>,
     listener: usize,
     why: Closed,
 }
@@ -295,9 +294,9 @@ impl Task {
         if let Some(listener) = metrics.listener(listener) {
             listener.opened();
         }
-        let (load, metrics, view) = (self.load.clone(), metrics.clone(), self.view.clone());
+        let (load, metrics) = (self.load.clone(), metrics.clone());
         // Unless it lives to say otherwise.
-        Departure { load, metrics, view, listener, why: Closed::Panicked }
+        Departure { load, metrics, listener, why: Closed::Panicked }
     }
 }
 
@@ -305,8 +304,8 @@ impl Departure {
     /// Takes down why.
     fn is(&mut self, gone: Gone) {
         self.why = match gone {
-            Gone::Over | Gone::Closed if self.view.phase() == Phase::Draining => Closed::Drained,
-            Gone::Over | Gone::Closed => Closed::ByClient,
+            Gone::Over(why) => why,
+            Gone::Closed => Closed::ByClient,
             Gone::TooSlow => Closed::OutputLimit,
             Gone::Killed | Gone::Forbidden => Closed::Killed,
         };

@@ -37,7 +37,8 @@ pub(crate) struct World {
     pub(crate) scans: Arc<ScanDesk>,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
-    started: Instant,
+    /// When the proxy began.
+    pub(crate) started: Instant,
 }
 
 impl World {

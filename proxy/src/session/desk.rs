@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     engines::{Engines, Ways},
+    metrics::Closed,
     own::{self, Activity, Hearing, Identity, Paused, Standing, Switch, Unblock, barred},
     reply,
     subscribe::{Listened, Listening, SubscribeVerb},
@@ -59,6 +60,7 @@ pub(crate) struct Desk {
     /// Commands whose turn has come to be sent again.
     due: Vec<Sequence>,
     hold: Hold,
+    farewell: Closed,
     transaction: Option<Queue>,
     watch: Watch,
     /// Where its writes went, for WAIT.
@@ -141,6 +143,7 @@ impl Desk {
             epoch: 0,
             due: Vec::new(),
             hold: Hold::Nothing,
+            farewell: Closed::ByClient,
             transaction: None,
             watch: Watch::Nothing,
             written: Written::default(),
@@ -199,15 +202,21 @@ impl Desk {
     }
 
     /// Takes no more commands.
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self, why: Closed) {
         self.hold = Hold::Leaving;
+        self.farewell = why;
+    }
+
+    /// Why the session ends, when it does so by itself.
+    pub(crate) fn farewell(&self) -> Closed {
+        self.farewell
     }
 
     /// Answers with an error behind everything that is owed, and takes no more commands.
-    pub(crate) fn refuse_all(&mut self, text: &str) {
+    pub(crate) fn refuse_all(&mut self, text: &str, why: Closed) {
         self.ring.counts.ask(None);
         self.ring.answer(&reply::of_text(text), false, &mut self.out);
-        self.leave();
+        self.leave(why);
     }
 
     /// Lets go of what only a session that is owed something needs.
