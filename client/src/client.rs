@@ -12,7 +12,7 @@ use crate::{
     engine::Sink,
     refresh::{find_nodes, keep_fresh},
     reply::value_of,
-    scan::Cursors,
+    scan::ScanDesk,
     silence, stats,
     terms::Terms,
     view::view_of,
@@ -33,12 +33,12 @@ pub(crate) struct Commands {
     pub(crate) table: CommandTable,
     pub(crate) rules: PlanRules,
     /// The walks of SCAN.
-    pub(crate) cursors: Cursors,
+    pub(crate) scans: ScanDesk,
 }
 
 impl Commands {
     pub(crate) fn new(table: CommandTable, rules: PlanRules) -> Self {
-        Self { table, rules, cursors: Cursors::default() }
+        Self { table, rules, scans: ScanDesk::default() }
     }
 }
 

@@ -63,7 +63,7 @@ impl Client {
             Plan::Broadcast { to, merge, class } => {
                 Box::pin(self.broadcast(command, to, merge, class)).await
             }
-            Plan::Scan(cursor) => Box::pin(self.scan_page(command, cursor)).await,
+            Plan::Scan(_) => Box::pin(self.scan_page(command)).await,
             Plan::Pinned { why: Pin::Blocking, slot } => {
                 let request = request(RetryClass::Never).blocking(Block::of(&command));
                 follow(cluster, request, slot.map_or(Route::Any, Route::Slot)).await

@@ -74,8 +74,8 @@ pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{
     Aggregate, BitField, BitInt, BitOp, Claimed, Expiry, ExpiryCondition, Extreme, FieldChange,
-    FieldTtl, GeoArea, GeoCenter, GeoUnit, Overflow, Pending, PendingEntry, SetOptions, Side,
-    SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
+    FieldCondition, FieldTtl, GeoArea, GeoCenter, GeoUnit, Overflow, Pending, PendingEntry,
+    SetOptions, Side, SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
 };
 pub use config::{Config, UrlError};
 pub use credentials::CredentialsProvider;
@@ -85,7 +85,7 @@ pub use from_value::FromValue;
 pub use limits::Limits;
 pub use node_client::NodeClient;
 pub use pipeline::Pipeline;
-pub use scan::{Scan, ScanOptions};
+pub use scan::{Scan, ScanDesk, ScanOptions, ScanStats};
 pub use script::{Script, ScriptCall};
 #[cfg(feature = "tower")]
 pub use service::ResponseFuture;

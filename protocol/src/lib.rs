@@ -47,8 +47,7 @@ pub use pipeline::{
     Abandoned, Answered, Pipeline, PipelineFull, PipelineLimits, UnexpectedReply, UnitId,
 };
 pub use plan::{
-    CrossSlot, CursorTooLarge, KeyInSlot, Part, Plan, PlanRules, Refusal, ScanCursor,
-    ScanReplyError, Split, UnknownName,
+    CrossSlot, KeyInSlot, Part, Plan, PlanRules, Refusal, ScanCursor, Split, UnknownName,
 };
 pub use redirect::{GiveUp, Learn, Notice, Now, Redirect, RedirectLimits, Step, Target};
 pub use reply::{Reply, ReplyError, ReplyKind, ReplyLimits, ReplyScan, ReplyScanner};

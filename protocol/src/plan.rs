@@ -16,7 +16,7 @@ use crate::{
 
 pub use refusal::{KeyInSlot, Refusal};
 pub use rules::{CrossSlot, PlanRules, UnknownName};
-pub use scan::{CursorTooLarge, ScanCursor, ScanReplyError};
+pub use scan::ScanCursor;
 pub use split::{Part, Split};
 
 /// What to do with a command.

@@ -177,6 +177,7 @@ impl Subscriptions {
                 entry.schedule(channel, &mut self.due);
             }
         }
+        self.due.sort_unstable();
     }
 
     /// Whether there is nothing to have and nothing to wait for.
@@ -267,6 +268,9 @@ impl Subscriptions {
             *entry = Entry::NEW;
             entry.schedule(channel, &mut self.due);
         }
+        // What happens here is to depend on nothing but what was told.
+        self.due.sort_unstable();
+        active.sort_unstable();
         active
     }
 

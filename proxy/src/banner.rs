@@ -1,6 +1,10 @@
 //! What a person sees who starts the proxy on a terminal.
 
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use slotway_protocol::Topology;
 
@@ -46,10 +50,11 @@ pub enum At {
 /// The lines to print.
 pub fn banner(info: &ListenInfo<'_>) -> String {
     let mut lines = vec![format!("  cluster    {}", cluster(info))];
-    let width = info.listeners.iter().map(|listener| listener.at.name().len()).max().unwrap_or(0);
+    let width =
+        info.listeners.iter().map(|listener| listener.at.to_string().len()).max().unwrap_or(0);
     for (place, listener) in info.listeners.iter().enumerate() {
         let title = if place == 0 { "listening" } else { "" };
-        let (at, mode, url) = (listener.at.name(), &listener.mode, listener.at.url());
+        let (at, mode, url) = (listener.at.to_string(), &listener.mode, listener.at.url());
         lines.push(format!("  {title:<9}  {at:<width$}   {mode:<15}  -> {url}"));
     }
     if let Some(admin) = info.admin {
@@ -67,13 +72,6 @@ pub fn banner(info: &ListenInfo<'_>) -> String {
 }
 
 impl At {
-    fn name(&self) -> String {
-        match self {
-            Self::Port(addr) | Self::TlsPort(addr) => addr.to_string(),
-            Self::Path(path) => path.clone(),
-        }
-    }
-
     /// What a client is given to connect.
     fn url(&self) -> String {
         let url = |scheme: &str, addr: &SocketAddr| {
@@ -86,6 +84,15 @@ impl At {
             Self::Port(addr) => url("redis", addr),
             Self::TlsPort(addr) => url("rediss", addr),
             Self::Path(path) => format!("unix://{path}"),
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(addr) | Self::TlsPort(addr) => addr.fmt(f),
+            Self::Path(path) => f.write_str(path),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use slotway::{
-    Config, Error,
+    Client, Config, Error,
     engine::{Engine, Way},
 };
 use slotway_protocol::{CommandTable, PlanRules, Protocol};
@@ -56,6 +56,11 @@ impl Engines {
             Protocol::Resp2 => &self.resp2,
             Protocol::Resp3 => &self.resp3,
         }
+    }
+
+    /// The clients whose connections these are.
+    pub(crate) fn clients(&self) -> [Client; 2] {
+        [&self.resp2, &self.resp3].map(|engine| engine.client().clone())
     }
 
     pub(crate) fn ways(&self) -> Ways {

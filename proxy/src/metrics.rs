@@ -108,7 +108,7 @@ metrics! {
     COMMAND_DURATION = Histogram "slotway_command_duration_seconds" ["listener", "group"]
         "Time from taking up a request to its reply being ready to be written.";
     COMMAND_FANOUT = Histogram "slotway_command_fanout" []
-        "How many nodes a request went to that was split or went to all.";
+        "Into how many slots' parts a request was split that had keys of several.";
     ERRORS = Counter "slotway_errors_total" ["prefix"]
         "Errors that clients were given, by their first word.";
     HELD = Gauge "slotway_held_requests" []

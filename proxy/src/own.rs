@@ -223,3 +223,6 @@ fn select(command: &Command<'_>, me: &mut Identity, world: &World, out: &mut Vec
     };
     me.reply(out).error(error.as_bytes());
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,16 @@ pub enum Signal {
     Interrupt,
 }
 
+impl Signal {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+        }
+    }
+}
+
 /// The code that tells of an interruption.
 pub const INTERRUPTED: u8 = 130;
 

@@ -12,7 +12,7 @@ use slotway_protocol::{NodeId, Slot, SlotTable};
 use super::standing::{Hold, Slots, Standing};
 
 /// What is left of a walk over all keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Coverage {
     left: Slots,
     count: usize,
@@ -38,6 +38,21 @@ impl Coverage {
             left.add(slot);
         }
         Self { left, count, onward: BTreeMap::new() }
+    }
+
+    /// The slots from this one on are to be walked.
+    pub(super) fn from(first: Slot) -> Self {
+        let mut coverage = Self::of(None);
+        for slot in Slot::all().take_while(|slot| *slot < first) {
+            coverage.left.remove(slot);
+            coverage.count -= 1;
+        }
+        coverage
+    }
+
+    /// The first slot that is left, if any is.
+    pub(super) fn first_left(&self) -> Option<Slot> {
+        self.left.first()
     }
 
     /// Whether all is done.
@@ -153,6 +168,16 @@ mod tests {
         let held = standing(1, 99, 1, &[]);
         check(&mut Coverage::of(None), &[(held.clone(), held.clone())], 16_284);
         check(&mut Coverage::of(Some(slot(7))), &[(held.clone(), held)], 0);
+    }
+
+    #[test]
+    fn a_walk_that_begins_again_leaves_out_what_was_done_before_its_first_slot() {
+        let mut coverage = Coverage::from(slot(100));
+        let held = standing(1, 99, 1, &[]);
+        assert!(!coverage.gains_from(&held));
+        check(&mut coverage, &[(held.clone(), held)], 16_284);
+        assert_eq!(coverage.first_left(), Some(slot(100)));
+        assert!(!coverage.wants(slot(99)));
     }
 
     #[test]

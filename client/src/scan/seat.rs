@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::standing::Standing;
 use crate::{
-    Error,
+    Client, Error,
     connection::{Connection, Ended, Manner},
     node::{Node, NotSent},
 };
@@ -19,7 +19,7 @@ use crate::{
 ///
 /// A cursor is a position in the hash table of one process: to the process that takes over, and to
 /// the one that starts anew at the same address, it is a random number.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Seat {
     node: Arc<Node>,
     connection: Arc<Connection>,
@@ -52,6 +52,28 @@ impl Seat {
         &self.node
     }
 
+    /// Holds the same process by a connection of this client, which may be another one than before.
+    pub(super) async fn move_to(
+        &mut self,
+        client: &Client,
+        deadline: Instant,
+    ) -> Result<(), Trouble> {
+        let node = client.cluster.routes().node_at(self.node.addr()).cloned();
+        let node = node.ok_or(Trouble::Replaced)?;
+        if !Arc::ptr_eq(&node, &self.node) {
+            self.connection = connect(&node, deadline).await?;
+            self.node = node;
+            self.recognize(deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it is still this process at the other end of a new connection.
+    async fn recognize(&self, deadline: Instant) -> Result<(), Trouble> {
+        let run = self.process(deadline).await?;
+        if run.is_none() || run != self.run { Err(Trouble::Replaced) } else { Ok(()) }
+    }
+
     /// Asks the process what it calls itself, so that it is known again over another connection.
     pub(super) async fn identify(&mut self, deadline: Instant) -> Result<(), Trouble> {
         if self.run.is_none() {
@@ -69,10 +91,7 @@ impl Seat {
     ) -> Result<Bytes, Trouble> {
         if self.connection.is_closed() {
             self.connection = connect(&self.node, deadline).await?;
-            let run = self.process(deadline).await?;
-            if run.is_none() || run != self.run {
-                return Err(Trouble::Replaced);
-            }
+            self.recognize(deadline).await?;
         }
         self.send(command, manner, deadline).await
     }

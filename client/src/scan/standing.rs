@@ -21,7 +21,9 @@ pub(super) struct Standing {
 
 /// Some of the slots.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Slots(Box<[bool]>);
+pub(super) struct Slots(Box<[u64]>);
+
+const WORDS: usize = Slot::COUNT as usize / 64;
 
 /// What a node has to do with a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,23 +40,30 @@ pub(super) enum Hold {
 
 impl Slots {
     pub(super) fn all() -> Self {
-        Self(vec![true; usize::from(Slot::COUNT)].into())
+        Self(vec![u64::MAX; WORDS].into())
     }
 
     pub(super) fn none() -> Self {
-        Self(vec![false; usize::from(Slot::COUNT)].into())
+        Self(vec![0; WORDS].into())
     }
 
     pub(super) fn has(&self, slot: Slot) -> bool {
-        self.0[slot.index()]
+        self.0[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
     }
 
     pub(super) fn add(&mut self, slot: Slot) {
-        self.0[slot.index()] = true;
+        self.0[slot.index() / 64] |= 1 << (slot.index() % 64);
     }
 
     pub(super) fn remove(&mut self, slot: Slot) {
-        self.0[slot.index()] = false;
+        self.0[slot.index() / 64] &= !(1 << (slot.index() % 64));
+    }
+
+    /// The lowest.
+    pub(super) fn first(&self) -> Option<Slot> {
+        let at = self.0.iter().position(|word| *word != 0)?;
+        let number = at * 64 + self.0[at].trailing_zeros() as usize;
+        u16::try_from(number).ok().and_then(Slot::new)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot> {

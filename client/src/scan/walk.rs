@@ -21,20 +21,20 @@ const FRUITLESS_MAX: u32 = 16;
 /// A node is asked for its standing at least this often while it is walked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How far it has come.
-#[derive(Debug)]
+/// How far it has come. A clone goes on from here by itself.
+#[derive(Clone, Debug)]
 pub(super) struct Walk {
-    coverage: Coverage,
+    coverage: Arc<Coverage>,
     visit: Option<Visit>,
     fruitless: u32,
 }
 
 /// The walk through one node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Visit {
     seat: Seat,
     /// How the node stood since the walk began there.
-    standing: Standing,
+    standing: Arc<Standing>,
     looked: Instant,
     at: At,
 }
@@ -49,7 +49,35 @@ enum At {
 impl Walk {
     /// One over all keys, or over those of one slot.
     pub(super) fn new(slot: Option<Slot>) -> Self {
-        Self { coverage: Coverage::of(slot), visit: None, fruitless: 0 }
+        Self { coverage: Arc::new(Coverage::of(slot)), visit: None, fruitless: 0 }
+    }
+
+    /// One over the keys of this slot and those after it.
+    pub(super) fn from(first: Slot) -> Self {
+        Self { coverage: Arc::new(Coverage::from(first)), visit: None, fruitless: 0 }
+    }
+
+    /// The first slot of which keys may be left.
+    pub(super) fn unfinished(&self) -> Option<Slot> {
+        self.coverage.first_left()
+    }
+
+    /// Whether one node has been walked, and another has yet to be.
+    pub(super) fn is_between_nodes(&self) -> bool {
+        self.visit.as_ref().is_none_or(|visit| matches!(visit.at, At::End))
+    }
+
+    /// Goes on with this client, if it was another one's.
+    pub(super) async fn move_to(&mut self, client: &Client) -> Result<(), Error> {
+        let deadline = Patience::of(client).attempt();
+        let Some(visit) = &mut self.visit else { return Ok(()) };
+        match visit.seat.move_to(client, deadline).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::Lasting(error)) => Err(error),
+            Err(Trouble::Passing(_) | Trouble::Elsewhere(_) | Trouble::Replaced) => {
+                self.give_up_visit()
+            }
+        }
     }
 
     /// Whether nothing is left.
@@ -103,7 +131,8 @@ impl Walk {
         let cursor = match &visit.at {
             At::Cursor(cursor) => cursor.clone(),
             At::End => {
-                if self.coverage.settle(&visit.standing) == Settled::Some {
+                let coverage = Arc::make_mut(&mut self.coverage);
+                if coverage.settle(&visit.standing) == Settled::Some {
                     self.fruitless = 0;
                     self.visit = None;
                 } else {
@@ -127,7 +156,7 @@ impl Walk {
         let deadline = patience.attempt();
         let node = self.choose(client)?;
         let mut seat = Seat::take(&node, deadline).await?;
-        let standing = seat.standing(deadline).await?;
+        let standing = Arc::new(seat.standing(deadline).await?);
         if !self.coverage.gains_from(&standing) {
             return Err(Trouble::Passing(patience.run_out()));
         }
@@ -137,7 +166,7 @@ impl Walk {
 
     fn choose(&mut self, client: &Client) -> Result<Arc<Node>, Trouble> {
         let routes = client.cluster.routes();
-        let chosen = self.coverage.next(&routes.table);
+        let chosen = Arc::make_mut(&mut self.coverage).next(&routes.table);
         let node = chosen.and_then(|(slot, onward)| match onward {
             None => routes.owner(slot),
             Some(id) => routes.node_at(routes.table.node_with_id(id)?.addr()?),
@@ -167,7 +196,10 @@ impl Visit {
     /// Takes in how the node stands now.
     async fn look(&mut self, deadline: Instant) -> Result<(), Trouble> {
         let now = self.seat.standing(deadline).await?;
-        self.standing = self.standing.clone().until(&now).ok_or(Trouble::Replaced)?;
+        if *self.standing != now {
+            let standing = Standing::clone(&self.standing).until(&now);
+            self.standing = Arc::new(standing.ok_or(Trouble::Replaced)?);
+        }
         self.looked = Instant::now();
         Ok(())
     }

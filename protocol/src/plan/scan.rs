@@ -1,54 +1,42 @@
-//! A walk over the keys of all nodes, one node after the other.
+//! What the cursor of a walk over all keys says by itself.
 
 use std::fmt;
 
 use super::Refusal;
-use crate::{
-    command::Command,
-    encode::{encode_bulk, encode_header},
-    number::{Decimal, parse_u64},
-};
+use crate::{Slot, command::Command, number::parse_u64};
 
-/// How far a walk over all keys has come: in which node, and where there.
+/// How far a walk over all keys has come, as far as one number can tell.
 ///
-/// Clients see one decimal number below 2^53, since many keep it in a double: the node in the
-/// low ten bits, the node's own cursor above. A node's cursor is a position in its hash table, so
-/// it is smaller than the table: 43 bits are enough for a table of 8.8 * 10^12 places, or, where the
-/// server keeps a table per slot and the slot in the cursor, for 5.3 * 10^8 places in each. A larger
-/// one is an error, never cut.
-///
-/// The numbers of nodes are the caller's. They have to mean the same data throughout a walk: to
-/// another node, a cursor is a random number. So when another node has taken over, the walk goes on
-/// there from the start ([`restarted`](Self::restarted)), which may show keys twice but omits none.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// Clients see a decimal number below 2^53, since many keep it in a double. A node's own cursor is not
+/// in it: that is a position in the hash table of one process, and to the one that takes over it is
+/// a random number. Where exactly a walk is has to be remembered by whoever gave the cursor, who finds
+/// it by the [`tag`](Self::tag). Should that be forgotten, or should another process be asked on, the
+/// walk can begin again at the first slot that was not finished: keys are found twice then, and none
+/// is omitted.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct ScanCursor {
-    node: u16,
-    position: u64,
+    number: u64,
 }
 
-const NODE_BITS: u32 = 10;
-const NODES_MAX: usize = 1 << NODE_BITS;
-const CURSOR_BITS: u32 = 53;
-
-/// A node's cursor, or its number, does not fit into a cursor below 2^53.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the cursor of a node is too large")]
-pub struct CursorTooLarge;
-
-/// Why a node's answer to `SCAN` cannot be passed on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum ScanReplyError {
-    /// It does not start as an answer to `SCAN` does. It may be an error, to be passed on as it is.
-    #[error("this is no answer to SCAN")]
-    Malformed,
-    /// Its cursor does not fit.
-    #[error(transparent)]
-    TooLarge(#[from] CursorTooLarge),
-}
+const TAG_BITS: u32 = 36;
+const RESTART_BITS: u32 = 3;
+const SLOT_BITS: u32 = 14;
+const CURSOR_BITS: u32 = SLOT_BITS + RESTART_BITS + TAG_BITS;
 
 impl ScanCursor {
     /// Where a walk starts.
-    pub const START: Self = Self { node: 0, position: 0 };
+    pub const START: Self = Self { number: 0 };
+    /// So often at most a walk may begin again at one slot.
+    pub const RESTARTS_MAX: u8 = (1 << RESTART_BITS) - 1;
+
+    /// One of a walk that has found all keys of the slots before this one, and began again there so
+    /// often. Of the tag, the low 36 bits count. None is like [`START`](Self::START).
+    pub fn new(unfinished: Slot, restarts: u8, tag: u64) -> Self {
+        let restarts = u64::from(restarts.min(Self::RESTARTS_MAX));
+        let tag = (tag & ((1 << TAG_BITS) - 1)).max(1);
+        let slot = u64::from(unfinished.number());
+        Self { number: (slot << RESTART_BITS | restarts) << TAG_BITS | tag }
+    }
 
     /// The cursor in a `SCAN`.
     pub(super) fn of(command: &Command<'_>) -> Result<Self, Refusal> {
@@ -58,88 +46,30 @@ impl ScanCursor {
     /// Reads a cursor as clients send it back.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let number = parse_u64(text).filter(|number| number >> CURSOR_BITS == 0)?;
-        let node = (number & (NODES_MAX as u64 - 1)) as u16;
-        Some(Self { node, position: number >> NODE_BITS })
+        Some(Self { number })
     }
 
-    /// Which node is to be asked.
-    pub fn node(self) -> usize {
-        usize::from(self.node)
+    /// The first slot of which keys may be left.
+    pub fn unfinished(self) -> Slot {
+        let number = self.number >> (TAG_BITS + RESTART_BITS) & ((1 << SLOT_BITS) - 1);
+        u16::try_from(number).ok().and_then(Slot::new).unwrap_or(Slot::FIRST)
     }
 
-    /// The node's own cursor.
-    pub fn position(self) -> u64 {
-        self.position
+    /// How often the walk has begun again at this slot.
+    pub fn restarts(self) -> u8 {
+        (self.number >> TAG_BITS) as u8 & Self::RESTARTS_MAX
     }
 
-    /// The start of the same node, for when another one has taken over from it.
-    #[must_use]
-    pub fn restarted(self) -> Self {
-        Self { node: self.node, position: 0 }
-    }
-
-    /// Where the walk goes on, after this node has answered with a cursor of its own. Nowhere,
-    /// after the last of so many nodes.
-    pub fn after(self, answered: u64, nodes: usize) -> Result<Option<Self>, CursorTooLarge> {
-        if answered >> (CURSOR_BITS - NODE_BITS) != 0 {
-            return Err(CursorTooLarge);
-        }
-        if answered != 0 {
-            return Ok(Some(Self { node: self.node, position: answered }));
-        }
-        let next = self.node() + 1;
-        if next >= nodes {
-            return Ok(None);
-        }
-        let node = u16::try_from(next).ok().filter(|_| next < NODES_MAX).ok_or(CursorTooLarge)?;
-        Ok(Some(Self { node, position: 0 }))
-    }
-
-    /// Appends the command as it goes to the node: with the node's own cursor.
-    pub fn encode_request(self, command: &Command<'_>, out: &mut Vec<u8>) {
-        encode_header(out, b'*', command.len());
-        for (position, arg) in command.args().enumerate() {
-            match position {
-                1 => encode_bulk(out, Decimal::new(self.position).as_bytes()),
-                _ => encode_bulk(out, arg),
-            }
-        }
-    }
-
-    /// Appends the node's answer as it goes to the client: with a cursor that also names the node.
-    pub fn encode_reply(
-        self,
-        reply: &[u8],
-        nodes: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ScanReplyError> {
-        let (answered, keys) = split_reply(reply).ok_or(ScanReplyError::Malformed)?;
-        let next = self.after(answered, nodes)?.map_or(0, Self::number);
-        encode_header(out, b'*', 2);
-        encode_bulk(out, Decimal::new(next).as_bytes());
-        out.extend_from_slice(keys);
-        Ok(())
-    }
-
-    fn number(self) -> u64 {
-        self.position << NODE_BITS | u64::from(self.node)
+    /// By what the one who gave it remembers the rest.
+    pub fn tag(self) -> u64 {
+        self.number & ((1 << TAG_BITS) - 1)
     }
 }
 
 impl fmt::Display for ScanCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.number().fmt(f)
+        self.number.fmt(f)
     }
-}
-
-/// The cursor of an answer to `SCAN`, and what is behind it.
-fn split_reply(reply: &[u8]) -> Option<(u64, &[u8])> {
-    let rest = reply.strip_prefix(b"*2\r\n$")?;
-    let end = memchr::memchr(b'\r', &rest[..rest.len().min(8)])?;
-    let len = usize::try_from(parse_u64(&rest[..end])?).ok().filter(|&len| len <= 20)?;
-    let rest = rest[end..].strip_prefix(b"\r\n")?;
-    let cursor = parse_u64(rest.get(..len)?)?;
-    Some((cursor, rest[len..].strip_prefix(b"\r\n")?))
 }
 
 #[cfg(test)]
@@ -147,62 +77,38 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::CommandBuf;
 
     #[track_caller]
-    fn check(sent: &str, answered: u64, nodes: usize, next: Result<&str, ScanReplyError>) {
-        let cursor = ScanCursor::parse(sent.as_bytes()).unwrap();
-        let answered = answered.to_string();
-        let keys = "*1\r\n$1\r\nk\r\n";
-        let reply = format!("*2\r\n${}\r\n{answered}\r\n{keys}", answered.len());
-        let mut out = Vec::new();
-        let done = cursor.encode_reply(reply.as_bytes(), nodes, &mut out);
-        let expected = next.map(|next| format!("*2\r\n${}\r\n{next}\r\n{keys}", next.len()));
-        assert_eq!(done.map(|()| String::from_utf8(out).unwrap()), expected, "{sent} {answered}");
+    fn check(text: &str, expected: Option<(u16, u8, u64)>) {
+        let cursor = ScanCursor::parse(text.as_bytes());
+        let parts =
+            cursor.map(|cursor| (cursor.unfinished().number(), cursor.restarts(), cursor.tag()));
+        assert_eq!(parts, expected, "{text}");
     }
 
     #[test]
-    fn a_walk_goes_through_each_node_and_then_to_the_next() {
-        check("0", 7, 3, Ok("7168"));
-        check("7168", 0, 3, Ok("1"));
-        check("1", 0, 3, Ok("2"));
-        check("2", 1, 3, Ok("1026"));
-        check("1026", 0, 3, Ok("0"));
-        check("0", 0, 1, Ok("0"));
-    }
-
-    #[test]
-    fn what_does_not_fit_is_an_error() {
-        check("0", (1 << 43) - 1, 1, Ok(&(((1u64 << 43) - 1) << 10).to_string()));
-        check("0", 1 << 43, 1, Err(ScanReplyError::TooLarge(CursorTooLarge)));
-        check("1023", 0, 2000, Err(ScanReplyError::TooLarge(CursorTooLarge)));
-        check("1023", 0, 1024, Ok("0"));
-        assert_eq!(ScanCursor::parse(b"9007199254740992"), None);
-        assert_eq!(ScanCursor::parse(b"-1"), None);
-        let error = ScanCursor::START.encode_reply(b"-ERR no\r\n", 1, &mut Vec::new());
-        assert_eq!(error, Err(ScanReplyError::Malformed));
-    }
-
-    #[test]
-    fn the_node_gets_its_own_cursor() {
-        let command = CommandBuf::new(&["SCAN", "7170", "COUNT", "10"]).unwrap();
-        let cursor = ScanCursor::of(&command.as_command()).unwrap();
-        let mut out = Vec::new();
-        cursor.encode_request(&command.as_command(), &mut out);
-        assert_eq!(cursor.node(), 2);
-        assert_eq!(out, b"*4\r\n$4\r\nSCAN\r\n$1\r\n7\r\n$5\r\nCOUNT\r\n$2\r\n10\r\n");
+    fn a_cursor_is_a_decimal_below_two_to_the_53rd() {
+        check("0", Some((0, 0, 0)));
+        check("1", Some((0, 0, 1)));
+        check("68719476736", Some((0, 1, 0)));
+        check("549755813888", Some((1, 0, 0)));
+        check("9007199254740991", Some((16_383, 7, (1 << 36) - 1)));
+        check("9007199254740992", None);
+        check("-1", None);
+        check("01", None);
+        check("", None);
+        assert_eq!(ScanCursor::parse(b"0"), Some(ScanCursor::START));
     }
 
     proptest! {
         #[test]
-        fn a_cursor_comes_back_as_it_was_given(number in 0..1u64 << 53) {
-            let cursor = ScanCursor::parse(number.to_string().as_bytes()).unwrap();
-            prop_assert_eq!(cursor.to_string(), number.to_string());
-        }
-
-        #[test]
-        fn no_answer_makes_it_panic(reply: Vec<u8>, nodes: usize) {
-            let _ = ScanCursor::START.encode_reply(&reply, nodes, &mut Vec::new());
+        fn what_a_cursor_says_comes_back(slot in 0u16..16_384, restarts in 0u8..8, tag: u64) {
+            let cursor = ScanCursor::new(Slot::new(slot).unwrap(), restarts, tag);
+            prop_assert_ne!(cursor, ScanCursor::START);
+            let back = ScanCursor::parse(cursor.to_string().as_bytes()).unwrap();
+            prop_assert_eq!(back, cursor);
+            prop_assert_eq!((back.unfinished().number(), back.restarts()), (slot, restarts));
+            prop_assert_eq!(back.tag(), (tag & ((1 << 36) - 1)).max(1));
         }
     }
 }

@@ -74,12 +74,16 @@ impl AdminView {
         Self { facts, workers, clients, phase: Mutex::new(Phase::Starting) }
     }
 
-    /// Another worker, which has these clients of the cluster. It counts in what is returned.
-    pub fn add_worker(&self, clients: impl IntoIterator<Item = Client>) -> Arc<WorkerMetrics> {
+    /// Another worker. It counts in what is returned.
+    pub fn add_worker(&self) -> Arc<WorkerMetrics> {
         let metrics = Arc::new(WorkerMetrics::new(self.facts.listeners.len()));
         self.workers.write().push(metrics.clone());
-        self.clients.lock().extend(clients);
         metrics
+    }
+
+    /// Other clients of the cluster, by which a worker finds its way.
+    pub fn add_clients(&self, clients: impl IntoIterator<Item = Client>) {
+        self.clients.lock().extend(clients);
     }
 
     /// Says how far the proxy is.

@@ -22,7 +22,7 @@ pub struct WorkerMetrics {
     listeners: Box<[ListenerMetrics]>,
     errors: [Tally; ERROR_PREFIXES.len() + 1],
     limits: [Tally; Limit::ALL.len()],
-    /// How many nodes a request went to that went to several or to all.
+    /// Into how many parts a request was split that had keys of several slots.
     pub fanout: Sizes,
     /// Bytes that came from clients.
     pub received_bytes: Tally,

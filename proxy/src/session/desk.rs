@@ -26,6 +26,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Gone,
+    counts::Counts,
     errand::{Errand, Return, Then},
     queue::{Queue, Queued},
     ring::{Ring, Stage},
@@ -127,12 +128,12 @@ pub(crate) struct Around<'a> {
 }
 
 impl Desk {
-    pub(crate) fn new(key: u64, home: Slot, me: Identity) -> Self {
+    pub(crate) fn new(key: u64, home: Slot, me: Identity, counts: Counts) -> Self {
         Self {
             key,
             me,
             noted: Instant::now() - NOTED_EVERY,
-            ring: Ring::default(),
+            ring: Ring::new(counts),
             order: SlotOrder::default(),
             epoch: 0,
             due: Vec::new(),
@@ -178,6 +179,11 @@ impl Desk {
         &self.me
     }
 
+    /// What is counted of its commands.
+    pub(crate) fn counts(&mut self) -> &mut Counts {
+        &mut self.ring.counts
+    }
+
     /// Whether a command waits for what others do.
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.hold, Hold::Waiting(_))
@@ -195,6 +201,7 @@ impl Desk {
 
     /// Answers with an error behind everything that is owed, and takes no more commands.
     pub(crate) fn refuse_all(&mut self, text: &str) {
+        self.ring.counts.ask(None);
         self.ring.answer(&reply::of_text(text), false, &mut self.out);
         self.leave();
     }
@@ -213,7 +220,8 @@ impl Desk {
         if around.now >= self.noted + NOTED_EVERY {
             self.note(command, around);
         }
-        let plan = Plan::of(command, &around.world.table, &around.world.rules);
+        let (plan, spec) = Plan::and_spec(command, &around.world.table, &around.world.rules);
+        self.ring.counts.ask(spec);
         if let Plan::Single { class: RetryClass::Script, .. }
         | Plan::AnyNode { class: RetryClass::Script } = plan
         {
@@ -284,6 +292,9 @@ impl Desk {
             Plan::Pinned { .. } => self.wait(command, around),
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
                 around.world.scripts.learn(command);
+                if let Plan::Split(split) = &plan {
+                    self.ring.counts.split(split.parts().len());
+                }
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));

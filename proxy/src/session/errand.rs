@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{queue::Queue, ring::Sent};
+use super::{counts::HeldRequest, queue::Queue, ring::Sent};
 use crate::{
     own::{self, Errands, Paused, Unblock},
     reply,
@@ -66,6 +66,17 @@ impl Errand {
             let (reply, then) = work.await;
             let reply = reply.unwrap_or_else(|error| reply::of_error(&error).into());
             Return::Reply { sequence, reply, then }
+        };
+        Self { future: Box::pin(future) }
+    }
+
+    /// The same, and it lets go of `held` when it is over.
+    pub(crate) fn holding(self, held: HeldRequest) -> Self {
+        let future = self.future;
+        let future = async move {
+            let done = future.await;
+            drop(held);
+            done
         };
         Self { future: Box::pin(future) }
     }

@@ -79,9 +79,9 @@ async fn by_call(client: &Client) -> Names {
             return names;
         }
         assert!(next.parse::<u64>().unwrap() < 1 << 53);
-        // A cursor is good for one answer.
+        // The answer may have been lost on its way.
         if cursor != "0" {
-            client.run::<Value>(command).await.unwrap_err();
+            client.run::<Value>(command).await.unwrap();
         }
         cursor = next;
     }
@@ -131,9 +131,11 @@ async fn walks_find_all_on_valkey_9_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_that_nobody_gave_is_refused() {
+async fn what_is_no_cursor_is_refused() {
     let (_cluster, client) = start(Spec::on(TestServer::Redis70).shape(3, 0)).await;
-    let command = CommandBuf::new(&["SCAN", "77"]).unwrap();
-    let refused = client.call(&command).await.unwrap_err();
-    assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    for cursor in ["9007199254740992", "-1", "x"] {
+        let command = CommandBuf::new(&["SCAN", cursor]).unwrap();
+        let refused = client.call(&command).await.unwrap_err();
+        assert!(matches!(refused, Error::Refused(_)), "{refused}");
+    }
 }

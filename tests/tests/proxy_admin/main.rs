@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of it is a test")]
 
 mod page;
+mod served;
 
 use std::{
     net::TcpListener,
@@ -56,7 +57,8 @@ impl Side {
             began: Instant::now(),
             started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000),
         }));
-        let workers = [Some(clients), None].map(|own| view.add_worker(own.into_iter().flatten()));
+        let workers = [view.add_worker(), view.add_worker()];
+        view.add_clients(clients);
         view.set_phase(Phase::Serving);
         Self { view, workers: workers.into(), world, log }
     }

@@ -112,13 +112,14 @@ impl Desk {
                 None => continue,
             };
             let bytes = self.ring.request(&sent).to_vec();
-            around.errands.push(Errand::follow(
+            let errand = Errand::follow(
                 sequence,
                 around.engines.of(self.me.protocol()),
                 bytes,
                 sent,
                 setback,
-            ));
+            );
+            around.errands.push(errand.holding(self.ring.counts.held()));
         }
     }
 
