@@ -8,7 +8,7 @@ use slotway_proxy::{
     Bound, BoundListener, ListenAddress, Listener, Proxy, ProxyConfig, Socket,
     log::{Log, LogForm, LogSettings},
 };
-use tracing_subscriber::filter::LevelFilter;
+use tracing::level_filters::LevelFilter;
 
 /// A person who presses Ctrl-C waits for it.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
@@ -18,22 +18,29 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
 pub(crate) struct OwnProxy;
 
 impl Front for OwnProxy {
-    type Running = Proxy;
+    type Running = (Proxy, Log);
 
-    async fn start(&self, post: Post) -> Result<Proxy, FrontError> {
+    async fn start(&self, post: Post) -> Result<(Proxy, Log), FrontError> {
         let mut config = ProxyConfig::new(cluster(&post));
         config.limits.drain_deadline = DRAIN_DEADLINE;
         let bound = bound(post);
         config.listeners = bound.listeners.iter().map(|bound| bound.listener.clone()).collect();
-        // The cluster's own lines are what is on the screen.
-        let settings = LogSettings { level: LevelFilter::OFF, form: LogForm::Json };
-        let (log, _) = Log::start(settings, Box::new(io::sink()));
+        // What it says of itself is seen with PROXY LOG: the screen is for what the nodes do.
+        let settings = LogSettings { level: LevelFilter::INFO, form: LogForm::Json };
+        let log = Log::install(settings, Box::new(io::sink()));
+        let log = log.map_err(|error| FrontError {
+            problem: error.to_string(),
+            hint: "one process has one log".to_owned(),
+        })?;
         let started = Proxy::start(&config, bound, &log).await;
-        started.map_err(|error| FrontError { problem: error.to_string(), hint: error.hint() })
+        match started {
+            Ok(proxy) => Ok((proxy, log)),
+            Err(error) => Err(FrontError { problem: error.to_string(), hint: error.hint() }),
+        }
     }
 
-    async fn stop(&self, running: Proxy) {
-        running.drain().await;
+    async fn stop(&self, (proxy, _log): (Proxy, Log)) {
+        proxy.drain().await;
     }
 }
 

@@ -12,13 +12,11 @@ use tokio::time::Instant;
 
 use crate::{
     ProxyConfig, ProxyLimits,
+    log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
     scripts::Scripts,
     subscribe::Audience,
 };
-
-/// How many events `PROXY LOG` keeps.
-const EVENTS_MAX: usize = 128;
 
 /// The commands, the rules and the bounds: the same for all sessions, and as long as the proxy runs.
 #[derive(Debug)]
@@ -44,7 +42,7 @@ impl World {
         config: &ProxyConfig,
         table: CommandTable,
         backend: Backend,
-        port: u16,
+        (port, events): (u16, EventRing),
     ) -> Self {
         let (table, rules) = (Arc::new(table), Arc::new(config.rules.clone()));
         let settings = Settings {
@@ -55,7 +53,7 @@ impl World {
             port,
             run_id: run_id(),
             tracking: TrackingSupport::Refused,
-            events_max: EVENTS_MAX,
+            events,
         };
         Self {
             table,

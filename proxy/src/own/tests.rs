@@ -18,7 +18,7 @@ fn world(version: &str) -> Arc<World> {
         port: 6379,
         run_id: "0".repeat(40),
         tracking: TrackingSupport::Served,
-        events_max: 3,
+        events: crate::log::EventRing::new(3),
     };
     let name = if version.starts_with('7') { "redis" } else { "valkey" };
     Arc::new(World::new(settings, Backend::new(name, version)))

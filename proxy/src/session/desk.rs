@@ -3,6 +3,7 @@
 mod answers;
 mod forward;
 mod listening;
+mod replicas;
 mod scripts;
 mod standing;
 mod transactions;
@@ -16,7 +17,7 @@ use std::{
 
 use slotway::{
     Error,
-    engine::{Held, Line, Outcome, Setback, Ticket},
+    engine::{Held, Line, Outcome, Setback, Ticket, Written},
 };
 use slotway_protocol::{
     Command, CommandFlags, Delivery, Earlier, LoginState, NodeAddr, Pin, Plan, Protocol,
@@ -60,6 +61,8 @@ pub(crate) struct Desk {
     hold: Hold,
     transaction: Option<Queue>,
     watch: Watch,
+    /// Where its writes went, for WAIT.
+    written: Written,
     /// Ends the command that waits.
     unblock: Option<oneshot::Sender<Unblock>>,
     listening: Option<Box<Listening>>,
@@ -140,6 +143,7 @@ impl Desk {
             hold: Hold::Nothing,
             transaction: None,
             watch: Watch::Nothing,
+            written: Written::default(),
             unblock: None,
             listening: None,
             published: VecDeque::new(),
@@ -289,12 +293,17 @@ impl Desk {
             }
             Plan::Pinned { why: Pin::Watch, slot } => self.watch(command, slot, around),
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
-            Plan::Pinned { .. } => self.wait(command, around),
+            Plan::Pinned { why: Pin::Wait, .. } => self.wait_for_replicas(command, around),
+            Plan::Pinned { .. } => {
+                self.note_plan(&plan, around);
+                self.wait(command, around)
+            }
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
                 around.world.scripts.learn(command);
                 if let Plan::Split(split) = &plan {
                     self.ring.counts.split(split.parts().len());
                 }
+                self.note_plan(&plan, around);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));
@@ -306,13 +315,19 @@ impl Desk {
     /// Has a command run that may wait for what others do.
     fn wait(&mut self, command: &Command<'_>, around: &mut Around<'_>) -> Taken {
         let sequence = self.hold_up();
+        let stop = self.may_be_unblocked(sequence);
+        let engine = around.engines.of(self.me.protocol());
+        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
+        Taken::Yes
+    }
+
+    /// All wait for this command, and it waits for what others do. Returns what ends it.
+    fn may_be_unblocked(&mut self, sequence: Sequence) -> oneshot::Receiver<Unblock> {
         self.hold = Hold::Waiting(sequence);
         let (unblock, stop) = oneshot::channel();
         self.unblock = Some(unblock);
         self.stand();
-        let engine = around.engines.of(self.me.protocol());
-        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
-        Taken::Yes
+        stop
     }
 
     /// Ends the command that waits, if one does.

@@ -44,7 +44,7 @@ impl Side {
             port: 6379,
             run_id: "0".repeat(40),
             tracking: TrackingSupport::Refused,
-            events_max: 10,
+            events: EventRing::new(10),
         };
         let world = World::new(settings, Backend::of_info("redis_version:7.0.15").unwrap());
         let log = EventRing::new(10);

@@ -72,13 +72,17 @@ impl Desk {
             Watch::On(_, slot) if queue.slot().is_some_and(|other| other != slot) => {
                 self.say(WATCH_ELSEWHERE)
             }
-            Watch::On(own, _) => {
+            Watch::On(own, slot) => {
+                self.note_written(slot, around);
                 let sequence = self.hold_up();
                 around.errands.push(Errand::exec_watched(sequence, own, queue));
                 Taken::Yes
             }
             Watch::Nothing if queue.len() == 0 => self.say(b"*0\r\n"),
             Watch::Nothing => {
+                if let Some(slot) = queue.slot() {
+                    self.note_written(slot, around);
+                }
                 let sequence = self.hold_up();
                 around.errands.push(Errand::exec(
                     sequence,
