@@ -30,7 +30,6 @@ pub(crate) const BROKEN: &[&[u8]] = &[
     b"PING\r\n*1\r\n$99999999999999999999\r\n",
     b"PING\r\nGET \"no end\r\n",
     b"PING\r\nGET 'no end\r\n",
-    b"PING\r\nGET \"a\"b\r\n",
     b"QUIT\r\nPING\r\n",
     b"PING\r\n*2\r\n$3\r\nGET\r\n$1",
 ];
