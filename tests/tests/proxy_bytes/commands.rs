@@ -25,13 +25,11 @@ pub(crate) const BROKEN: &[&[u8]] = &[
     b"PING\r\n*01\r\n$4\r\nPING\r\n",
     b"PING\r\n*1\r\n$04\r\nPING\r\n",
     b"PING\r\n*1\r\nPING\r\n",
-    b"PING\r\n*1048577\r\n",
     b"PING\r\n*99999999999999999999\r\n",
     b"PING\r\n*1\r\n$99999999999\r\n",
     b"PING\r\n*1\r\n$99999999999999999999\r\n",
     b"PING\r\nGET \"no end\r\n",
     b"PING\r\nGET 'no end\r\n",
-    b"PING\r\nGET \"a\"b\r\n",
     b"QUIT\r\nPING\r\n",
     b"PING\r\n*2\r\n$3\r\nGET\r\n$1",
 ];
@@ -202,7 +200,7 @@ const WRONG: &[&str] = &[
     "HELLO 9", "HELLO x", "AUTH wrong", "AUTH nobody wrong", "SELECT 99", "SELECT x", "ECHO", "PING a b", "CLIENT NONSENSE",
     "CLIENT SETNAME", "EXEC", "DISCARD", "SCAN x", "SCAN 0 COUNT 0", "SCAN 0 NONSENSE", "SORT K BY", "EVALSHA 0 0", "DUMP",
     "RESTORE K 0 garbage", "RESTORE K -1 garbage", "COPY K K DB x", "OBJECT FREQ nothing", "CLIENT REPLY x",
-    "COMMAND NONSENSE", "SCRIPT NONSENSE", "SUBSCRIBE", "PUBLISH a", "GEOADD K 500 500 x", "PUBSUB NONSENSE", "KEYS", "DBSIZE x",
+    "COMMAND NONSENSE", "SCRIPT NONSENSE", "WAIT x 0", "SUBSCRIBE", "PUBLISH a", "GEOADD K 500 500 x", "PUBSUB NONSENSE", "KEYS", "DBSIZE x",
 ];
 
 fn wrong(rng: &mut Rng) -> Request {
