@@ -123,9 +123,7 @@ impl Attendant {
                     session.end()?;
                 }
                 Poll::Ready(Ok(count)) => {
-                    if let Some(silence) = &mut self.silence {
-                        silence.heard = now;
-                    }
+                    self.silence.iter_mut().for_each(|silence| silence.heard = now);
                     session.feed(&scratch[..count], &mut around);
                     if count == scratch.len() {
                         // Others have their turn first.

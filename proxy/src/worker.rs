@@ -186,24 +186,7 @@ impl Task {
         while let Some(order) = inbox.recv().await {
             match order {
                 Order::Serve(guest) => {
-                    let mut departure = self.departure(guest.listener, board.metrics());
-                    let (world, view) = (self.world.clone(), self.view.clone());
-                    let (board, engines) = (board.clone(), engines.clone());
-                    sessions.spawn(async move {
-                        match attend(guest, world, &board, engines).await {
-                            // It came too late to be told that all are to go.
-                            Ok(_) if view.phase() == Phase::Draining => departure.is(Gone::Over),
-                            Ok(attendant) => {
-                                let gone = attendant.run().await;
-                                debug!(?gone, "session ended");
-                                departure.is(gone);
-                            }
-                            Err(error) => {
-                                debug!(%error, "client lost before it was served");
-                                departure.is_not_let_in(&error);
-                            }
-                        }
-                    });
+                    sessions.spawn(self.session(guest, board.clone(), engines.clone()));
                 }
                 Order::Drain(within) => {
                     board.floor().dismiss();
@@ -217,6 +200,34 @@ impl Task {
             while let Some(ended) = sessions.try_join_next() {
                 if ended.is_err() {
                     warn!("a session ended in a panic");
+                }
+            }
+        }
+    }
+}
+
+impl Task {
+    /// All of one session.
+    fn session(
+        &self,
+        guest: Guest,
+        board: Arc<Board>,
+        engines: Engines,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let mut departure = self.departure(guest.listener, board.metrics());
+        let (world, view) = (self.world.clone(), self.view.clone());
+        async move {
+            match attend(guest, world, &board, engines).await {
+                // It came too late to be told that all are to go.
+                Ok(_) if view.phase() == Phase::Draining => departure.is(Gone::Over),
+                Ok(attendant) => {
+                    let gone = attendant.run().await;
+                    debug!(?gone, "session ended");
+                    departure.is(gone);
+                }
+                Err(error) => {
+                    debug!(%error, "client lost before it was served");
+                    departure.is_not_let_in(&error);
                 }
             }
         }
