@@ -4,10 +4,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::stream::{FuturesUnordered, Stream as _};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     board::Board,
@@ -35,6 +36,15 @@ pub(crate) struct Attendant {
     asked: Pin<Box<dyn Future<Output = Ask> + Send>>,
     /// Whether the client has said that it will send no more.
     ended: bool,
+    silence: Option<Silence>,
+}
+
+/// How long the client has been silent.
+struct Silence {
+    max: Duration,
+    /// When it was heard last.
+    heard: Instant,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl Attendant {
@@ -48,7 +58,8 @@ impl Attendant {
     ) -> Self {
         let asked = asked(card);
         let (errands, given) = (Pending::new(), Vec::new());
-        Self { key, board, world, engines, ingress, errands, given, asked, ended: false }
+        let silence = world.limits.idle_timeout.map(Silence::new);
+        Self { key, board, world, engines, ingress, errands, given, asked, ended: false, silence }
     }
 
     /// Attends until the session is over. Returns why it is.
@@ -116,6 +127,7 @@ impl Attendant {
                     session.end()?;
                 }
                 Poll::Ready(Ok(count)) => {
+                    self.silence.iter_mut().for_each(|silence| silence.heard = now);
                     session.feed(&scratch[..count], &mut around);
                     if count == scratch.len() {
                         // Others have their turn first.
@@ -134,7 +146,32 @@ impl Attendant {
             }
         }
         session.poll_flush(cx)?;
+        if let Some(silence) = &mut self.silence {
+            silence.poll(cx, now, session.desk.may_be_silent())?;
+        }
         session.rest(cx);
+        Ok(())
+    }
+}
+
+impl Silence {
+    fn new(max: Duration) -> Self {
+        let heard = Instant::now();
+        Self { max, heard, timer: Box::pin(sleep_until(heard + max)) }
+    }
+
+    /// Ends a client that was silent for too long, unless it may be.
+    fn poll(&mut self, cx: &mut Context<'_>, now: Instant, allowed: bool) -> Result<(), Gone> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if allowed {
+                self.heard = now;
+            }
+            let until = self.heard + self.max;
+            if until <= now {
+                return Err(Gone::Idle);
+            }
+            self.timer.as_mut().reset(until);
+        }
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! the command line, the environment and a file. [`serve()`] binds what it names.
 
 pub mod admin;
+mod arrive;
 mod attendant;
 pub mod banner;
 mod board;
@@ -16,6 +17,7 @@ pub mod overview;
 pub mod own;
 pub mod placement;
 mod proxy;
+pub mod proxy_header;
 mod reply;
 mod scripts;
 mod serve;

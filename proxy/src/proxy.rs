@@ -20,10 +20,11 @@ use tracing::{debug, warn};
 use crate::{
     ProxyConfig,
     admin::{Admin, AdminView, Facts, Phase},
+    arrive::Accepted,
     log::Log,
     own::Backend,
     serve::{Bound, BoundListener, Socket, SocketFile},
-    worker::{Accepted, Guest, StartError, Worker},
+    worker::{Guest, StartError, Worker},
     world::World,
 };
 
@@ -151,7 +152,8 @@ fn accept(
             match door.accept().await {
                 Ok(socket) => {
                     let password = password.clone();
-                    to.place(Guest { socket, listener: number, password });
+                    let header = listener.proxy_protocol;
+                    to.place(Guest { socket, listener: number, password, header });
                 }
                 Err(error) => {
                     warn!(at = %listener.address, %error, "cannot accept a client");

@@ -81,6 +81,8 @@ pub(crate) enum Gone {
     Killed,
     /// The cluster no longer lets the client hear what it listens to.
     Forbidden,
+    /// It said nothing for longer than it may.
+    Idle,
 }
 
 impl Session {

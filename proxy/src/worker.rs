@@ -2,8 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
-    os::fd::AsRawFd as _,
     sync::{
         Arc, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +12,6 @@ use std::{
 
 use slotway::{Config, Error, Secret};
 use tokio::{
-    net,
     runtime::Builder,
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -23,14 +20,15 @@ use tokio::{
 use tracing::{debug, warn};
 
 use crate::{
-    admin::AdminView,
+    ProxyProtocol,
+    admin::{AdminView, Phase},
+    arrive::{Accepted, ArriveError},
     attendant::Attendant,
     board::Board,
     engines::Engines,
     metrics::{Closed, WorkerMetrics},
-    own::{Arrival, Identity, Via},
+    own::Identity,
     session::{Counts, Gone},
-    stream::{self, Egress, Ingress},
     world::World,
 };
 
@@ -61,13 +59,8 @@ pub(crate) struct Guest {
     pub(crate) listener: usize,
     /// What it has to log in with.
     pub(crate) password: Option<Arc<Secret>>,
-}
-
-/// The socket of a client.
-#[derive(Debug)]
-pub(crate) enum Accepted {
-    Tcp(std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
+    /// Whether a balancer says first who it is.
+    pub(crate) header: ProxyProtocol,
 }
 
 /// Why a worker did not start.
@@ -193,18 +186,7 @@ impl Task {
         while let Some(order) = inbox.recv().await {
             match order {
                 Order::Serve(guest) => {
-                    let mut departure = self.departure(guest.listener, board.metrics());
-                    match self.attend(guest, &board, &engines) {
-                        Ok(attendant) => drop(sessions.spawn(async move {
-                            let gone = attendant.run().await;
-                            debug!(?gone, "session ended");
-                            departure.is(gone);
-                        })),
-                        Err(error) => {
-                            debug!(%error, "client lost before it was served");
-                            departure.is(Gone::Closed);
-                        }
-                    }
+                    sessions.spawn(self.session(guest, board.clone(), engines.clone()));
                 }
                 Order::Drain(within) => {
                     board.floor().dismiss();
@@ -225,51 +207,51 @@ impl Task {
 }
 
 impl Task {
-    /// Seats a client, and somebody to attend to it.
-    fn attend(&self, guest: Guest, board: &Arc<Board>, engines: &Engines) -> io::Result<Attendant> {
-        let world = &self.world;
-        let arrival = arrival(&guest.socket, world.moment(Instant::now()).run);
-        let Guest { socket, password, listener } = guest;
-        let (ingress, egress) = halves(socket)?;
-        let me = Identity::new(&world.own, arrival, password);
-        let card = me.card().clone();
-        let counts = Counts::new(board.metrics().clone(), listener);
-        let egress = Arc::new(egress);
-        let line: Weak<Egress> = Arc::downgrade(&egress);
-        card.on_line(line);
-        let key = board.floor().seat(egress, world.limits, (me, counts));
-        let (board, world) = (board.clone(), world.clone());
-        Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
-    }
-}
-
-/// Where a client comes from, as it is shown to others.
-fn arrival(socket: &Accepted, at: Duration) -> Arrival {
-    let shown = |address: io::Result<SocketAddr>| {
-        address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
-    };
-    match socket {
-        Accepted::Tcp(stream) => Arrival {
-            peer: shown(stream.peer_addr()),
-            local: shown(stream.local_addr()),
-            via: Via::Tcp,
-            socket: stream.as_raw_fd(),
-            at,
-        },
-        Accepted::Unix(stream) => {
-            let path = stream.local_addr().ok();
-            let path = path.as_ref().and_then(|address| address.as_pathname());
-            let shown =
-                path.map_or_else(|| "?:0".to_owned(), |path| format!("{}:0", path.display()));
-            Arrival {
-                peer: shown.clone(),
-                local: shown,
-                via: Via::Unix,
-                socket: stream.as_raw_fd(),
-                at,
+    /// All of one session.
+    fn session(
+        &self,
+        guest: Guest,
+        board: Arc<Board>,
+        engines: Engines,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let mut departure = self.departure(guest.listener, board.metrics());
+        let (world, view) = (self.world.clone(), self.view.clone());
+        async move {
+            match attend(guest, world, &board, engines).await {
+                // It came too late to be told that all are to go.
+                Ok(_) if view.phase() == Phase::Draining => departure.is(Gone::Over(Closed::Drained)),
+                Ok(attendant) => {
+                    let gone = attendant.run().await;
+                    debug!(?gone, "session ended");
+                    departure.is(gone);
+                }
+                Err(error) => {
+                    debug!(%error, "client lost before it was served");
+                    departure.is_not_let_in(&error);
+                }
             }
         }
     }
+}
+
+/// Lets a client in and seats it, with somebody to attend to it.
+async fn attend(
+    guest: Guest,
+    world: Arc<World>,
+    board: &Arc<Board>,
+    engines: Engines,
+) -> Result<Attendant, ArriveError> {
+    let Guest { socket, password, listener, header } = guest;
+    let at = world.moment(Instant::now()).run;
+    let arrived = socket.arrive(header, world.limits.handshake_timeout, at).await?;
+    let me = Identity::new(&world.own, arrived.arrival, password);
+    let card = me.card().clone();
+    let counts = Counts::new(board.metrics().clone(), listener);
+    let egress = Arc::new(arrived.egress);
+    let line: Weak<crate::stream::Egress> = Arc::downgrade(&egress);
+    card.on_line(line);
+    let key = board.floor().seat(egress, world.limits, (me, counts));
+    Ok(Attendant::new(key, board.clone(), world, engines, arrived.ingress, card))
 }
 
 /// Says again and again that the worker is alive, as long as it is.
@@ -308,6 +290,16 @@ impl Departure {
             Gone::Closed => Closed::ByClient,
             Gone::TooSlow => Closed::OutputLimit,
             Gone::Killed | Gone::Forbidden => Closed::Killed,
+            Gone::Idle => Closed::Idle,
+        };
+    }
+
+    /// Takes down why it was never served.
+    fn is_not_let_in(&mut self, error: &ArriveError) {
+        self.why = match error {
+            ArriveError::Io(_) => Closed::ByClient,
+            ArriveError::Header(_) => Closed::Protocol,
+            ArriveError::Late(_) => Closed::Idle,
         };
     }
 }
@@ -319,11 +311,4 @@ impl Drop for Departure {
             listener.closed(self.why);
         }
     }
-}
-
-fn halves(socket: Accepted) -> io::Result<(Ingress, Egress)> {
-    Ok(match socket {
-        Accepted::Tcp(stream) => stream::of_tcp(net::TcpStream::from_std(stream)?),
-        Accepted::Unix(stream) => stream::of_unix(net::UnixStream::from_std(stream)?),
-    })
 }

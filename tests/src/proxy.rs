@@ -40,6 +40,14 @@ impl Proxy {
     /// # Panics
     /// When it does not answer, with what it said.
     pub async fn start_with(seed: &NodeAddr, args: &[&str]) -> Self {
+        Self::start_spoken(seed, args, b"").await
+    }
+
+    /// The same, where this has to be said first on every connection.
+    ///
+    /// # Panics
+    /// When it does not answer, with what it said.
+    pub async fn start_spoken(seed: &NodeAddr, args: &[&str], first: &[u8]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let addr = NodeAddr::new("127.0.0.1", free_port());
         let log = File::create(folder.path().join("log")).expect("a file can be made");
@@ -53,7 +61,7 @@ impl Proxy {
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().expect("the command was built");
         let mut proxy = Self { child, addr, folder };
-        proxy.answers().await;
+        proxy.answers(first).await;
         proxy
     }
 
@@ -95,10 +103,11 @@ impl Proxy {
         }
     }
 
-    async fn answers(&mut self) {
+    async fn answers(&mut self, first: &[u8]) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(mut wire) = Wire::connect(&self.addr).await
+                && wire.try_send_bytes(first).await.is_ok()
                 && wire
                     .try_ask(&["PING"])
                     .await

@@ -62,7 +62,12 @@ impl Wire {
     /// # Panics
     /// When the connection is lost.
     pub async fn send_bytes(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.expect("the server reads");
+        self.try_send_bytes(bytes).await.expect("the server reads");
+    }
+
+    /// The same, for whoever wants to know why that fails.
+    pub async fn try_send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
     }
 
     /// Says that nothing more will be sent.

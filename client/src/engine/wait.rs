@@ -20,6 +20,9 @@ const MADE: &[u8] = b"*2\r\n+OK\r\n:1\r\n";
 /// How many slots of a node are tried before it is waited for.
 const SLOTS_TRIED: usize = 16;
 
+/// A primary, and which of its slots were written to.
+type Owner = (Arc<Node>, Vec<Slot>);
+
 /// What became of a mark.
 #[derive(Debug)]
 enum Mark {
@@ -39,12 +42,11 @@ enum Unmarked {
 impl From<Error> for Unmarked {
     fn from(error: Error) -> Self {
         // Whether a mark was made does not matter: it leaves nothing.
-        match error {
-            Error::Aborted { .. } | Error::Unknown { .. } | Error::Unreachable { .. } => {
-                Self::Now(error)
-            }
-            error => Self::Ever(error),
-        }
+        let passes = matches!(
+            error,
+            Error::Aborted { .. } | Error::Unknown { .. } | Error::Unreachable { .. }
+        );
+        if passes { Self::Now(error) } else { Self::Ever(error) }
     }
 }
 
@@ -120,12 +122,12 @@ impl Engine {
     }
 
     /// The primaries that were written to, and in which slots.
-    fn written_nodes(&self, places: &Places) -> Result<Vec<(Arc<Node>, Vec<Slot>)>, Unmarked> {
+    fn written_nodes(&self, places: &Places) -> Result<Vec<Owner>, Unmarked> {
         let routes = self.client.cluster.routes();
         let Places::These(slots) = places else {
             return Ok(routes.primaries().map(|node| (node.clone(), Vec::new())).collect());
         };
-        let mut nodes: Vec<(Arc<Node>, Vec<Slot>)> = Vec::new();
+        let mut nodes: Vec<Owner> = Vec::new();
         for &slot in slots {
             let Some(owner) = routes.owner(slot) else {
                 let error =
@@ -267,10 +269,8 @@ fn least(replies: Vec<(Bytes, Value)>) -> Bytes {
 }
 
 fn numbers(value: &Value) -> Option<Vec<i64>> {
-    let number = |value: &Value| match value {
-        Value::Integer(number) => Some(*number),
-        _ => None,
-    };
+    let number =
+        |value: &Value| if let Value::Integer(number) = value { Some(*number) } else { None };
     match value.as_elements() {
         Some(elements) => elements.iter().map(number).collect(),
         None => Some(vec![number(value)?]),

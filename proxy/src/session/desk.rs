@@ -196,6 +196,11 @@ impl Desk {
         matches!(self.hold, Hold::Waiting(_))
     }
 
+    /// Whether a client may be silent: it is owed something, or listens.
+    pub(crate) fn may_be_silent(&self) -> bool {
+        !self.is_idle() || self.me.standing().is_subscribed()
+    }
+
     /// Whether nothing is owed.
     pub(crate) fn is_idle(&self) -> bool {
         self.ring.is_empty() && self.is_open() && !self.is_arranging()

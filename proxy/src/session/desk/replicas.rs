@@ -18,7 +18,14 @@ impl Desk {
                 self.settle(around);
             }
             Plan::Pinned { slot: Some(slot), .. } => self.note_written(*slot, around),
-            _ => {}
+            Plan::Split(_)
+            | Plan::Broadcast { .. }
+            | Plan::Pinned { slot: None, .. }
+            | Plan::Single { .. }
+            | Plan::AnyNode { .. }
+            | Plan::Scan(_)
+            | Plan::Answer(_)
+            | Plan::Refused(_) => {}
         }
     }
 
