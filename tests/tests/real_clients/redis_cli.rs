@@ -114,12 +114,10 @@ async fn input(cli: &Shell<'_>) {
         lines
     });
     cli.line_on("many lines", &[], many).await;
-    let script = std::env::temp_dir().join(format!("slotway-{}.lua", std::process::id()));
-    std::fs::write(&script, "return {KEYS[1], KEYS[2], ARGV[1]}").unwrap();
-    let path = script.to_str().unwrap();
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), "return {KEYS[1], KEYS[2], ARGV[1]}").unwrap();
+    let path = script.path().to_str().unwrap();
     cli.line("a script's file", &["--eval", path, "{k}1", "{k}2", ",", "arg"]).await;
-    // Another test of this process may have removed it.
-    let _ = std::fs::remove_file(&script);
 }
 
 async fn subscriptions(cli: &Shell<'_>) {

@@ -36,6 +36,7 @@ pub(crate) struct Shell<'a> {
 }
 
 /// What a run came to.
+#[derive(Default)]
 pub(crate) struct Output {
     code: Option<i32>,
     /// What it printed.
@@ -171,12 +172,6 @@ impl Output {
     /// The same, of what was printed only what `of` it.
     pub(crate) fn only(&self, of: impl FnOnce(&str) -> String) -> Self {
         Self { code: self.code, out: of(&self.out), err: self.err.clone() }
-    }
-}
-
-impl Default for Output {
-    fn default() -> Self {
-        Self { code: None, out: String::new(), err: String::new() }
     }
 }
 
