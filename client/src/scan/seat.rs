@@ -89,11 +89,24 @@ impl Seat {
         manner: Manner,
         deadline: Instant,
     ) -> Result<Bytes, Trouble> {
+        self.reconnect(deadline).await?;
+        match self.send(command, manner, deadline).await {
+            // That the last one was gone was not known yet. The command only reads.
+            Err(Trouble::Passing(_)) if self.connection.is_closed() => {
+                self.reconnect(deadline).await?;
+                self.send(command, manner, deadline).await
+            }
+            sent => sent,
+        }
+    }
+
+    /// Makes another connection to the same process, if the last one is gone.
+    async fn reconnect(&mut self, deadline: Instant) -> Result<(), Trouble> {
         if self.connection.is_closed() {
             self.connection = connect(&self.node, deadline).await?;
             self.recognize(deadline).await?;
         }
-        self.send(command, manner, deadline).await
+        Ok(())
     }
 
     /// How the node stands in the cluster, in its own words; and which process says so.
@@ -221,4 +234,56 @@ fn own_id(nodes: &str) -> Option<NodeId> {
         flags.is_some_and(|flags| flags.split(',').any(|flag| flag == "myself"))
     };
     NodeId::parse(nodes.lines().find(own)?.split(' ').next()?.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Limits,
+        stage::{Player, client, line},
+    };
+
+    async fn says_who_it_is(player: &mut Player, run: &str) {
+        assert_eq!(player.hears().await.unwrap(), "INFO server");
+        let info = format!("run_id:{run}\r\n");
+        player.says(&format!("${}\r\n{info}\r\n", info.len())).await;
+    }
+
+    /// What comes of a question whose connection is lost when it was sent, if the next one leads to
+    /// this process.
+    async fn asked_again(run: &str) -> Result<Bytes, Trouble> {
+        let client = client(&[line(1, "0-16383", 1)], Limits::default());
+        let mut first = Player::of(&client, 1);
+        let node = client.cluster.routes().nodes().next().unwrap().clone();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let mut seat = Seat::take(&node, deadline).await.unwrap_or_else(|_| unreachable!());
+        let scan = command(&["SCAN", "7"]).unwrap();
+        let asks = async {
+            seat.identify(deadline).await?;
+            seat.ask(&scan, Manner::Plain, deadline).await
+        };
+        let plays = async {
+            says_who_it_is(&mut first, "one").await;
+            assert_eq!(first.hears().await.unwrap(), "SCAN 7");
+            let mut second = Player::of(&client, 1);
+            drop(first);
+            says_who_it_is(&mut second, run).await;
+            if second.hears().await.as_deref() == Some("SCAN 7") {
+                second.says("*2\r\n$1\r\n0\r\n*0\r\n").await;
+            }
+        };
+        tokio::select! {
+            asked = asks => asked,
+            () = async { plays.await; std::future::pending().await } => unreachable!(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_is_asked_again_over_another_connection_and_no_other_is() {
+        let frame = asked_again("one").await.unwrap();
+        assert_eq!(frame, "*2\r\n$1\r\n0\r\n*0\r\n");
+        let other = asked_again("two").await.unwrap_err();
+        assert!(matches!(other, Trouble::Replaced), "{other:?}");
+    }
 }
