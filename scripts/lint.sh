@@ -39,6 +39,9 @@ fi
 PATH=$PWD/target/tools:$PATH cargo-deny --log-level warn check licenses bans sources
 echo "advisories were not checked: they need a database from the network (cargo deny check advisories)"
 
+step "promises to callers"
+scripts/semver.sh
+
 step "scripts"
 python3 -m py_compile scripts/*.py
 if [ -x target/tools/shellcheck ] || command -v shellcheck >/dev/null 2>&1 ||

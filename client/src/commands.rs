@@ -26,7 +26,7 @@ mod values;
 pub use bit_fields::{BitField, BitInt, Overflow};
 pub use bitmaps::BitOp;
 pub use geo::{GeoArea, GeoCenter, GeoUnit};
-pub use hash_expiry::{FieldChange, FieldTtl};
+pub use hash_expiry::{FieldChange, FieldCondition, FieldTtl};
 pub use keys::{ExpiryCondition, Ttl};
 pub use lists::Side;
 pub use sorted_set_algebra::{Aggregate, Extreme, ZRange};

@@ -1,6 +1,7 @@
 //! What a client is told before it connects.
 
 mod options;
+mod socket;
 mod url;
 
 use std::time::Duration;
@@ -31,6 +32,9 @@ use crate::{AddressMap, CacheLimits, CredentialsProvider, Limits, ReadFrom};
 /// A URL is `redis://` or `valkey://`, with TLS `rediss://` or `valkeys://`, `user:password@` or `:password@` if somebody logs in, and one
 /// or more seeds with commas between them: `host`, `host:port`, `[IPv6]:port`. The port is 6379 if
 /// none is given. User and password are percent-encoded. `/3` behind the seeds is database 3.
+///
+/// A server on this machine may also be reached by a Unix socket: `unix:///run/redis.sock` or
+/// `unix://user:password@/run/redis.sock?database=3`, with the path percent-encoded.
 ///
 /// Options follow a `?`, with `&` between them: `protocol=resp2`, `name=app`, `deadline=500ms`,
 /// `connect_timeout=2s`, `database=3`, `node=host:port` for one more seed, and for TLS `ca_file`,

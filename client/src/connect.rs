@@ -9,10 +9,14 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
+#[cfg(unix)]
+use slotway_protocol::Transport;
 use slotway_protocol::{
     Access, Credentials, Greeting, Handshake, HandshakeStep, Negotiated, NodeAddr, Protocol,
     ReplyError, ReplyScan, ReplyScanner, Value,
 };
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -96,11 +100,38 @@ pub(crate) async fn open(
     };
     let end = Instant::now() + within;
     let late = |_| ConnectError::Slow(within);
-    let tcp = dial(at, &config.limits, end).await?;
-    let mut stream = secured(tcp, node, at, config, end).await?;
+    let mut stream = match local(at, config, end).await? {
+        Some(stream) => stream,
+        None => secured(dial(at, &config.limits, end).await?, node, at, config, end).await?,
+    };
     let greeted = timeout_at(end, greet(&mut stream, login, config, access)).await.map_err(late)?;
     let negotiated = greeted.map_err(|error| explained(error, config))?;
     Ok((stream, negotiated))
+}
+
+/// The stream to a Unix socket, if that is what the address is. It is one that a person gave, and not
+/// what a node said of another.
+#[cfg(unix)]
+async fn local(
+    at: &NodeAddr,
+    config: &Config,
+    end: Instant,
+) -> Result<Option<Stream>, ConnectError> {
+    if !at.is_socket() || !config.seeds.contains(at) {
+        return Ok(None);
+    }
+    if config.transport() == Transport::Tls {
+        let why = "TLS is not spoken over a Unix socket: leave it out of the configuration";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why).into());
+    }
+    let connected = timeout_at(end, UnixStream::connect(at.host())).await;
+    let unix = connected.map_err(|_| ConnectError::Slow(config.limits.connect_timeout))??;
+    Ok(Some(Stream::Unix(unix)))
+}
+
+#[cfg(not(unix))]
+async fn local(_: &NodeAddr, _: &Config, _: Instant) -> Result<Option<Stream>, ConnectError> {
+    Ok(None)
 }
 
 #[cfg(feature = "tls")]

@@ -56,18 +56,9 @@ impl Client {
             let node = self.cluster.routes().owner(slot).cloned();
             let mut views = self.cluster.views();
             let error = match &node {
-                Some(node) => match node.lease(deadline).await {
-                    Ok(lease) => return Ok(Dedicated { client: self.clone(), lease }),
-                    Err(NotSent::AllLeased) => {
-                        let leases_max = self.cluster.config.limits.leases_max;
-                        return Err(Error::AllLeased { leases_max });
-                    }
-                    Err(NotSent::Unreachable(source)) => Error::Unreachable {
-                        reason: GiveUp::Unreachable { waited: self.terms.deadline },
-                        node: node.addr().clone(),
-                        source,
-                    },
-                    Err(NotSent::Late | NotSent::Full(_)) => self.late(node, Delivery::NotSent),
+                Some(node) => match self.lease_at(node, deadline).await {
+                    Err(error) if !matches!(error, Error::AllLeased { .. }) => error,
+                    done => return done,
                 },
                 None => Error::Refused(format!("slot {slot} has no owner")),
             };
@@ -76,6 +67,26 @@ impl Client {
             if tokio::time::timeout_at(deadline, views.changed()).await.is_err() {
                 return Err(error);
             }
+        }
+    }
+
+    /// A connection to this node.
+    pub(crate) async fn lease_at(
+        &self,
+        node: &Arc<Node>,
+        deadline: Instant,
+    ) -> Result<Dedicated, Error> {
+        match node.lease(deadline).await {
+            Ok(lease) => Ok(Dedicated { client: self.clone(), lease }),
+            Err(NotSent::AllLeased) => {
+                Err(Error::AllLeased { leases_max: self.cluster.config.limits.leases_max })
+            }
+            Err(NotSent::Unreachable(source)) => Err(Error::Unreachable {
+                reason: GiveUp::Unreachable { waited: self.terms.deadline },
+                node: node.addr().clone(),
+                source,
+            }),
+            Err(NotSent::Late | NotSent::Full(_)) => Err(self.late(node, Delivery::NotSent)),
         }
     }
 

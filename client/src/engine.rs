@@ -5,6 +5,9 @@
 //! the reply is shown to a [`Sink`] where it was read. What cannot go that way, and what was not
 //! answered there, goes on as a future: [`Engine::follow`].
 
+mod wait;
+mod written;
+
 use std::{fmt, num::NonZeroU16, sync::Arc, time::Duration};
 
 use arc_swap::Guard;
@@ -13,6 +16,7 @@ use slotway_protocol::{
     Block, Command, CommandTable, Delivery, NodeAddr, Notice, PlanRules, Progress, RetryClass, Slot,
 };
 use tokio::time::Instant;
+pub use written::Written;
 
 use crate::{
     Client, Config, Dedicated, Error, ScanDesk,
@@ -88,7 +92,7 @@ impl fmt::Debug for Way {
 }
 
 /// A connection that a command was put in line on: commands on the same one run in their order.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Line(u64);
 
 impl Engine {

@@ -1,6 +1,8 @@
 //! Sends one request, and follows it through the cluster if that is needed.
 
 mod journey;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

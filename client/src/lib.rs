@@ -74,8 +74,8 @@ pub use client::Client;
 pub use cmd::{Cmd, cmd};
 pub use commands::{
     Aggregate, BitField, BitInt, BitOp, Claimed, Expiry, ExpiryCondition, Extreme, FieldChange,
-    FieldTtl, GeoArea, GeoCenter, GeoUnit, Overflow, Pending, PendingEntry, SetOptions, Side,
-    SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
+    FieldCondition, FieldTtl, GeoArea, GeoCenter, GeoUnit, Overflow, Pending, PendingEntry,
+    SetOptions, Side, SortOptions, StreamReads, Ttl, XTrim, ZAddOptions, ZRange,
 };
 pub use config::{Config, UrlError};
 pub use credentials::CredentialsProvider;

@@ -155,6 +155,12 @@ impl Node {
         Some(self.shared.ready().as_ref()?.serial())
     }
 
+    /// The same, if it is open.
+    pub(crate) fn open_line(&self) -> Option<u64> {
+        let ready = self.shared.ready();
+        Some(ready.as_ref().filter(|ready| !ready.is_closed())?.serial())
+    }
+
     /// The connection that all calls share, made first if that is needed.
     pub(crate) async fn connection(
         self: &Arc<Self>,

@@ -39,6 +39,15 @@ pub struct ScanOptions {
     pattern: Option<Bytes>,
     count: Option<u64>,
     kind: Option<&'static str>,
+    values: Values,
+}
+
+/// Whether the values of fields come with them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Values {
+    #[default]
+    Taken,
+    Left,
 }
 
 /// The elements that a walk finds, page after page. The next page is asked for when the last one has
@@ -84,6 +93,9 @@ impl ScanOptions {
         }
         if let Some(kind) = self.kind {
             args.extend([Bytes::from_static(b"TYPE"), Bytes::from_static(kind.as_bytes())]);
+        }
+        if self.values == Values::Left {
+            args.push(Bytes::from_static(b"NOVALUES"));
         }
         args
     }
@@ -195,6 +207,16 @@ impl Client {
         T: FromValue + Send + 'static,
     {
         self.scan_key(("HSCAN", 2), key, &options.into())
+    }
+
+    /// The fields of a hash that match, without their values. What [`scan`](Self::scan) says of keys
+    /// holds for fields too. Valkey 8.0, Redis 7.4 and later.
+    pub fn hscan_fields<T>(&self, key: impl ToArg, options: impl Into<ScanOptions>) -> Scan<T>
+    where
+        T: FromValue + Send + 'static,
+    {
+        let options = ScanOptions { values: Values::Left, ..options.into() };
+        self.scan_key(("HSCAN", 1), key, &options)
     }
 
     /// The members of a set that match. What [`scan`](Self::scan) says of keys holds for members too.

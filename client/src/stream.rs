@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -19,6 +21,9 @@ type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 pub(crate) enum Stream {
     /// In the clear.
     Tcp(TcpStream),
+    /// In the clear, to a server on this machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
     /// Encrypted.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
@@ -32,6 +37,8 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(unix) => Pin::new(unix).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => {
                 // What TLS has taken and the socket has not: nobody flushes, but whoever waits
@@ -55,6 +62,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            #[cfg(unix)]
+            Self::Unix(unix) => Pin::new(unix).poll_write(cx, bytes),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, bytes),
         }
@@ -67,6 +76,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, pieces),
+            #[cfg(unix)]
+            Self::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, pieces),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(cx, pieces),
         }
@@ -75,6 +86,8 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.is_write_vectored(),
+            #[cfg(unix)]
+            Self::Unix(unix) => unix.is_write_vectored(),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => tls.is_write_vectored(),
         }
@@ -83,6 +96,8 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
+            #[cfg(unix)]
+            Self::Unix(unix) => Pin::new(unix).poll_flush(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
         }
@@ -91,6 +106,8 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Unix(unix) => Pin::new(unix).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
         }

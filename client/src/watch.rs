@@ -130,7 +130,7 @@ impl Watch {
     }
 }
 
-fn server_error(connection: &Dedicated, frame: &Bytes) -> Error {
+pub(crate) fn server_error(connection: &Dedicated, frame: &Bytes) -> Error {
     match connection.decode(frame) {
         Ok(value) => Error::from_server(value.as_error().unwrap_or_default()),
         Err(error) => error,

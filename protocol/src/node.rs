@@ -42,6 +42,17 @@ impl NodeAddr {
         self.node
     }
 
+    /// The path of a Unix socket, which is where a server on this machine may be. No node announces
+    /// such an address: the host would be no name.
+    pub fn socket(path: impl AsRef<str>) -> Self {
+        Self { host: path.as_ref().into(), port: 0, node: None }
+    }
+
+    /// Whether it is the path of a Unix socket, which is then its host.
+    pub fn is_socket(&self) -> bool {
+        self.port == 0 && self.host.starts_with('/')
+    }
+
     /// Its host: an IP address or a name.
     pub fn host(&self) -> &str {
         &self.host
@@ -55,7 +66,9 @@ impl NodeAddr {
 
 impl fmt::Display for NodeAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
+        if self.is_socket() {
+            f.write_str(&self.host)?;
+        } else if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)?;
         } else {
             write!(f, "{}:{}", self.host, self.port)?;

@@ -65,10 +65,24 @@ impl Plan {
     /// Decides about `command`. For a command with keys in one slot nothing is allocated.
     #[inline]
     pub fn of(command: &Command<'_>, table: &CommandTable, rules: &PlanRules) -> Self {
-        let spec = match table.lookup(command) {
-            Ok(spec) => spec,
-            Err(unknown) => return Self::Refused(Refusal::from_unknown(unknown)),
-        };
+        Self::and_spec(command, table, rules).0
+    }
+
+    /// The same, with what is known of the command, if it is known at all: it is looked up once.
+    #[inline]
+    pub fn and_spec<'a>(
+        command: &Command<'_>,
+        table: &'a CommandTable,
+        rules: &PlanRules,
+    ) -> (Self, Option<&'a CommandSpec>) {
+        match table.lookup(command) {
+            Ok(spec) => (Self::of_spec(spec, command, rules), Some(spec)),
+            Err(unknown) => (Self::Refused(Refusal::from_unknown(unknown)), None),
+        }
+    }
+
+    #[inline]
+    fn of_spec(spec: &CommandSpec, command: &Command<'_>, rules: &PlanRules) -> Self {
         if let Err(refusal) = admit(spec, command, rules) {
             return Self::Refused(refusal);
         }

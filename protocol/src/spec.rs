@@ -51,6 +51,13 @@ impl CommandSpec {
         &self.name
     }
 
+    /// Its place among the commands of its table: a small number to count by. A built-in command has
+    /// the same place in every table, before all that servers add.
+    #[inline]
+    pub fn index(&self) -> usize {
+        self.id.index()
+    }
+
     /// How many arguments it takes.
     pub fn arity(&self) -> Arity {
         self.arity

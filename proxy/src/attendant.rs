@@ -89,6 +89,8 @@ impl Attendant {
             self.asked = asked(session.desk.me().card().clone());
             cx.waker().wake_by_ref();
         }
+        let now = Instant::now();
+        board.metrics().read_clock(now);
         for done in returned {
             session.desk.returned(done);
         }
@@ -97,7 +99,7 @@ impl Attendant {
             world: &self.world,
             engines: &self.engines,
             ways: &ways,
-            now: Instant::now(),
+            now,
             errands: &mut self.given,
         };
         session.go_on(&mut around);

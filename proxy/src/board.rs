@@ -11,7 +11,15 @@ use slotway::{
     engine::{Outcome, Sink, Ticket},
 };
 
-use crate::{ProxyLimits, own::Identity, session::Session, stream::Egress};
+use tokio::time::Instant;
+
+use crate::{
+    ProxyLimits,
+    metrics::WorkerMetrics,
+    own::Identity,
+    session::{Counts, Session},
+    stream::Egress,
+};
 
 /// The most that one read takes: then it is the turn of others.
 const READ: usize = 64 << 10;
@@ -20,6 +28,7 @@ const READ: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Board {
     floor: Mutex<Floor>,
+    metrics: Arc<WorkerMetrics>,
 }
 
 #[derive(Debug)]
@@ -41,14 +50,19 @@ struct Seat {
 }
 
 impl Board {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(metrics: Arc<WorkerMetrics>) -> Self {
         let floor = Floor {
             seats: Vec::new(),
             free: Vec::new(),
             touched: Vec::new(),
             scratch: vec![0; READ].into(),
         };
-        Self { floor: Mutex::new(floor) }
+        Self { floor: Mutex::new(floor), metrics }
+    }
+
+    /// What the sessions count in.
+    pub(crate) fn metrics(&self) -> &Arc<WorkerMetrics> {
+        &self.metrics
     }
 
     pub(crate) fn floor(&self) -> MutexGuard<'_, Floor> {
@@ -58,7 +72,12 @@ impl Board {
 
 impl Floor {
     /// Seats a new session. Returns its key.
-    pub(crate) fn seat(&mut self, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> u64 {
+    pub(crate) fn seat(
+        &mut self,
+        egress: Arc<Egress>,
+        limits: ProxyLimits,
+        me: (Identity, Counts),
+    ) -> u64 {
         let index = self.free.pop().unwrap_or_else(|| {
             self.seats.push(Seat::default());
             (self.seats.len() - 1) as u32
@@ -141,6 +160,7 @@ impl Floor {
 
 impl Sink for Board {
     fn take<'a>(&self, node: &NodeAddr, ended: &mut dyn Iterator<Item = (Ticket, Outcome<'a>)>) {
+        self.metrics.read_clock(Instant::now());
         let mut floor = self.floor.lock();
         for (ticket, outcome) in ended {
             floor.tell(ticket, outcome, node);

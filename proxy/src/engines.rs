@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use slotway::{
-    Config, Error,
-    engine::{Engine, Way},
+    Client, Config, Error,
+    engine::{Engine, Way, Written},
 };
 use slotway_protocol::{CommandTable, PlanRules, Protocol};
 
@@ -59,6 +59,16 @@ impl Engines {
             Protocol::Resp2 => &self.resp2,
             Protocol::Resp3 => &self.resp3,
         }
+    }
+
+    /// The clients whose connections these are.
+    pub(crate) fn clients(&self) -> [Client; 2] {
+        [&self.resp2, &self.resp3].map(|engine| engine.client().clone())
+    }
+
+    /// Whether all connections are still there that carried these writes.
+    pub(crate) fn keep(&self, written: &Written) -> bool {
+        written.is_kept(|line| self.resp2.is_open(line) || self.resp3.is_open(line))
     }
 
     pub(crate) fn ways(&self) -> Ways {

@@ -3,15 +3,23 @@
 //! [`ProxyConfig`] is everything that a proxy is told before it starts; [`ProxyArgs`] reads it from
 //! the command line, the environment and a file. [`serve()`] binds what it names.
 
+pub mod admin;
 mod attendant;
+pub mod banner;
 mod board;
 mod config;
 mod engines;
+pub mod log;
+pub mod metrics;
+pub mod notify;
+pub mod overview;
 pub mod own;
+pub mod placement;
 mod proxy;
 mod reply;
 mod serve;
 mod session;
+pub mod shutdown;
 mod stream;
 pub mod subscribe;
 mod worker;

@@ -18,7 +18,6 @@ mod filter;
 mod hello;
 mod identity;
 mod info;
-mod log;
 mod pause;
 mod proxy;
 mod tracking;
@@ -34,7 +33,6 @@ pub use errand::{Errand, Errands};
 pub use face::{Activity, Arrival, Face, Standing, Switch, Via};
 pub use hello::NOT_LOGGED_IN;
 pub use identity::{Hearing, Identity};
-pub use log::{Entry, EventLog};
 pub use pause::{Pause, Paused};
 pub use proxy::{is_proxy, proxy};
 pub use tracking::{Changed, Interests, Invalidation, Tracking, Unseen, broken_redirect};
@@ -223,3 +221,6 @@ fn select(command: &Command<'_>, me: &mut Identity, world: &World, out: &mut Vec
     };
     me.reply(out).error(error.as_bytes());
 }
+
+#[cfg(test)]
+mod tests;

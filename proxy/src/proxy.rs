@@ -2,8 +2,9 @@
 
 use std::{
     io::{self, Write as _},
+    net::SocketAddr,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use slotway::{Client, Error};
@@ -12,12 +13,14 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, UnixListener},
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tracing::{debug, warn};
 
 use crate::{
     ProxyConfig,
+    admin::{Admin, AdminView, Facts, Phase},
+    log::Log,
     own::Backend,
     serve::{Bound, BoundListener, Socket, SocketFile},
     worker::{Accepted, Guest, StartError, Worker},
@@ -34,37 +37,76 @@ pub struct Proxy {
     workers: Arc<Vec<Worker>>,
     acceptors: JoinSet<()>,
     world: Arc<World>,
+    view: Arc<AdminView>,
+    /// It shows the end, too.
+    admin: Option<Admin>,
 }
 
 impl Proxy {
     /// Connects to the cluster, and serves whoever connects to what was bound.
-    pub async fn start(config: &ProxyConfig, bound: Bound) -> Result<Self, StartError> {
+    pub async fn start(config: &ProxyConfig, bound: Bound, log: &Log) -> Result<Self, StartError> {
         let client = Client::connect(config.cluster.clone()).await?;
         let backend = Backend::ask(&client).await?;
         let port = bound.listeners.iter().find_map(|bound| bound.socket.port()).unwrap_or(0);
-        let world = World::new(config, command_table(&client).await?, backend, port);
+        let world =
+            World::new(config, command_table(&client).await?, backend, (port, log.ring().clone()));
         let world = Arc::new(world);
         drop(client);
+        let view = Arc::new(AdminView::new(facts(config, &world, log)));
+        let admin = bound.admin.map(|socket| Admin::start(socket, view.clone())).transpose()?;
         let mut workers = Vec::new();
         for number in 0..config.workers.get() {
-            workers.push(Worker::start(number, &config.cluster, &world).await?);
+            workers.push(Worker::start(number, &config.cluster, &world, &view).await?);
         }
         let workers: Arc<Vec<Worker>> = Arc::new(workers);
         let mut acceptors = JoinSet::new();
         for listener in bound.listeners {
-            acceptors.spawn(accept(listener, workers.clone(), world.clone())?);
+            let number = config.listeners.iter().position(|known| *known == listener.listener);
+            let to = To { workers: workers.clone(), world: world.clone(), view: view.clone() };
+            acceptors.spawn(accept(listener, number.unwrap_or(0), to)?);
         }
-        Ok(Self { workers, acceptors, world })
+        view.set_phase(Phase::Serving);
+        Ok(Self { workers, acceptors, world, view, admin })
+    }
+
+    /// What operators see of it.
+    pub fn view(&self) -> &Arc<AdminView> {
+        &self.view
+    }
+
+    /// Where the admin port is, if there is one.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::addr)
+    }
+
+    /// What the servers behind are, as `valkey 9.1.0`.
+    pub fn servers(&self) -> String {
+        let backend = self.world.own.backend();
+        format!("{} {}", backend.name(), backend.version())
     }
 
     /// Accepts nobody any more, answers what was asked, and ends.
     pub async fn drain(mut self) {
+        self.view.set_phase(Phase::Draining);
         self.acceptors.shutdown().await;
         self.workers.iter().for_each(|worker| worker.drain(self.world.limits.drain_deadline));
         let Some(workers) = Arc::into_inner(self.workers) else { return };
         let join = move || workers.into_iter().for_each(Worker::join);
         // The threads end by themselves; a panic in one of them has been told of.
         let _ = tokio::task::spawn_blocking(join).await;
+    }
+}
+
+/// What there is to see of a proxy from its start.
+fn facts(config: &ProxyConfig, world: &World, log: &Log) -> Facts {
+    Facts {
+        listeners: config.listeners.iter().map(|listener| listener.address.to_string()).collect(),
+        directory: world.own.directory().clone(),
+        config: config.settings.to_json(),
+        log: log.ring().clone(),
+        log_dropped: log.dropped().clone(),
+        began: Instant::now(),
+        started: SystemTime::now(),
     }
 }
 
@@ -82,11 +124,20 @@ async fn command_table(client: &Client) -> Result<CommandTable, Error> {
     }
 }
 
-/// Accepts clients, and gives each to the worker that has the fewest.
-fn accept(
-    bound: BoundListener,
+/// Whom clients are given to.
+#[derive(Debug)]
+struct To {
     workers: Arc<Vec<Worker>>,
     world: Arc<World>,
+    view: Arc<AdminView>,
+}
+
+/// Accepts the clients of the listener of this number, and gives each to the worker that has the
+/// fewest.
+fn accept(
+    bound: BoundListener,
+    number: usize,
+    to: To,
 ) -> io::Result<impl Future<Output = ()> + Send> {
     let BoundListener { listener, socket } = bound;
     let keepalive = listener.keepalive;
@@ -99,7 +150,8 @@ fn accept(
         loop {
             match door.accept().await {
                 Ok(socket) => {
-                    place(Guest { socket, password: password.clone() }, &workers, &world);
+                    let password = password.clone();
+                    to.place(Guest { socket, listener: number, password });
                 }
                 Err(error) => {
                     warn!(at = %listener.address, %error, "cannot accept a client");
@@ -135,15 +187,18 @@ impl Door {
     }
 }
 
-fn place(guest: Guest, workers: &[Worker], world: &World) {
-    let clients: usize = workers.iter().map(Worker::load).sum();
-    if clients >= world.limits.clients_max {
-        world.own.count_rejected();
-        turn_away(&guest.socket);
-        return;
-    }
-    if let Some(worker) = workers.iter().min_by_key(|worker| worker.load()) {
-        worker.serve(guest);
+impl To {
+    fn place(&self, guest: Guest) {
+        let clients: usize = self.workers.iter().map(Worker::load).sum();
+        if clients >= self.world.limits.clients_max {
+            self.world.own.count_rejected();
+            self.view.turned_away(guest.listener);
+            turn_away(&guest.socket);
+            return;
+        }
+        if let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load()) {
+            worker.serve(guest);
+        }
     }
 }
 

@@ -3,6 +3,11 @@
 use slotway::Error;
 use slotway_protocol::{Command, Delivery, aborted, unknown_outcome};
 
+/// What WAIT is answered with where a primary may have forgotten what it was sent.
+pub(crate) const WRITES_LOST: &[u8] =
+    b"-UNKNOWNOUTCOME slotway: a connection that carried writes of this client was lost; whether \
+      replicas have them is not known\r\n";
+
 /// The reply for a command that could not be carried out. No key or value is in it, but for what
 /// the command's own sender is told of it.
 pub(crate) fn of_error(error: &Error) -> Vec<u8> {

@@ -2,19 +2,29 @@
 //! told to stop.
 
 mod error;
+mod life;
 mod socket;
 
 use std::{
-    fmt,
-    io::{self, Write as _},
+    env, fmt,
+    io::{self, IsTerminal as _, Write as _},
     net::{SocketAddr, TcpListener},
+    time::Duration,
 };
 
 pub use error::BindError;
+use life::Signals;
 pub use socket::{Socket, SocketFile};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+use tracing::{info, level_filters::LevelFilter};
 
-use crate::{Listener, Proxy, ProxyConfig};
+use crate::{
+    ListenMode, Listener, LogFormat, LogLevel, Proxy, ProxyConfig,
+    banner::{At, Endpoint, ListenInfo, banner},
+    log::{Colour, Log, LogForm, LogSettings},
+    notify::Notify,
+    shutdown::INTERRUPTED,
+};
 
 /// Everything that is listened on. Nothing is accepted yet.
 #[derive(Debug)]
@@ -34,62 +44,102 @@ pub struct BoundListener {
     pub socket: Socket,
 }
 
+impl BoundListener {
+    fn endpoint(&self) -> Endpoint {
+        let at = match &self.socket {
+            Socket::Tcp(socket) => {
+                socket.local_addr().map_or_else(|_| At::Path("?".into()), At::Port)
+            }
+            Socket::Unix(_, file) => At::Path(file.path().display().to_string()),
+        };
+        let mode = match self.listener.mode {
+            ListenMode::Single => "single".to_owned(),
+        };
+        Endpoint { at, mode }
+    }
+}
+
 /// Runs a proxy until it is told to stop, and returns the exit code: 0 ok, 3 if it cannot listen or
 /// the cluster cannot be reached, 130 if it was interrupted a second time.
 pub fn serve(config: &ProxyConfig) -> u8 {
     for warning in &config.warnings {
         tell(&format!("warning: {warning}"));
     }
+    let log = match Log::install(settings(config), Box::new(io::stderr())) {
+        Ok(log) => log,
+        Err(error) => return fail(&error, "one process can have one proxy of this kind"),
+    };
     let bound = match bind(config) {
         Ok(bound) => bound,
         Err(error) => return fail(&error, &error.hint()),
     };
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(config, bound)),
+        Ok(runtime) => runtime.block_on(run(config, bound, &log)),
         Err(error) => fail(&error, "the system gives no event queue: see the limit of open files"),
     }
 }
 
-async fn run(config: &ProxyConfig, bound: Bound) -> u8 {
+async fn run(config: &ProxyConfig, bound: Bound, log: &Log) -> u8 {
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, "signals cannot be heard here"),
     };
-    let addresses =
-        bound.listeners.iter().map(|bound| bound.socket.to_string()).collect::<Vec<_>>();
+    let notify = match Notify::from_env() {
+        Ok(notify) => notify,
+        Err(error) => return fail(&error, "unset NOTIFY_SOCKET, or let systemd set it"),
+    };
+    let began = Instant::now();
+    let endpoints = bound.listeners.iter().map(BoundListener::endpoint).collect::<Vec<_>>();
     let proxy = tokio::select! {
-        started = Proxy::start(config, bound) => match started {
+        started = Proxy::start(config, bound, log) => match started {
             Ok(proxy) => proxy,
             Err(error) => return fail(&error, &error.hint()),
         },
-        () = signals.next() => return 130,
+        _ = signals.next() => return INTERRUPTED,
     };
-    tell(&format!("listening on {}", addresses.join(", ")));
-    signals.next().await;
-    tokio::select! {
-        () = proxy.drain() => 0,
-        () = signals.next() => 130,
-    }
+    greet(config, &proxy, endpoints, began.elapsed());
+    life::live(config, proxy, signals, &notify).await
 }
 
-/// What ends a proxy.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+/// What the configuration says of the log.
+fn settings(config: &ProxyConfig) -> LogSettings {
+    let is_terminal = io::stderr().is_terminal();
+    let by_itself = LogForm::for_terminal(is_terminal, env::var("NO_COLOR").ok().as_deref());
+    let form = match (config.log.format, by_itself) {
+        (LogFormat::Auto, by_itself) => by_itself,
+        (LogFormat::Json, _) => LogForm::Json,
+        (LogFormat::Text, LogForm::Text(colour)) => LogForm::Text(colour),
+        (LogFormat::Text, LogForm::Json) => LogForm::Text(Colour::Plain),
+    };
+    let level = match config.log.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    LogSettings { level, form }
 }
 
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Self { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+/// Tells a person where to connect, and a log that it is so.
+fn greet(config: &ProxyConfig, proxy: &Proxy, listeners: Vec<Endpoint>, took: Duration) {
+    let names = listeners.iter().map(|endpoint| endpoint.at.to_string()).collect::<Vec<_>>();
+    if !io::stderr().is_terminal() {
+        info!(listeners = names.join(", "), "ready");
+        return;
     }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
+    let overview = proxy.view().overview();
+    let servers = proxy.servers();
+    let seeds = config.cluster.seeds.first().map(ToString::to_string);
+    let info = ListenInfo {
+        topology: overview.topology(),
+        server: Some(&servers),
+        seen_from: seeds.as_deref().unwrap_or_default(),
+        listeners,
+        admin: proxy.admin_addr(),
+        took,
+    };
+    tell(banner(&info).trim_end());
 }
 
 /// Says why it cannot go on, and what to do about it.

@@ -1,5 +1,6 @@
 //! One client's connection: what it sent, what it is owed, and where that is written.
 
+mod counts;
 mod desk;
 mod errand;
 mod queue;
@@ -11,6 +12,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+pub(crate) use counts::Counts;
 pub(crate) use desk::Around;
 use desk::{Desk, Taken};
 pub(crate) use errand::{Errand, Return};
@@ -19,6 +21,7 @@ use slotway_protocol::{NodeAddr, RequestScan, RequestScanner, Sequence, Slot};
 
 use crate::{
     ProxyLimits,
+    metrics::Limit,
     own::{Ask, Identity},
     stream::Egress,
 };
@@ -81,12 +84,17 @@ pub(crate) enum Gone {
 }
 
 impl Session {
-    pub(crate) fn new(key: u64, egress: Arc<Egress>, limits: ProxyLimits, me: Identity) -> Self {
+    pub(crate) fn new(
+        key: u64,
+        egress: Arc<Egress>,
+        limits: ProxyLimits,
+        (me, counts): (Identity, Counts),
+    ) -> Self {
         // Sessions without keys spread over the nodes.
         let home =
             Slot::new((key % u64::from(Slot::COUNT)) as u16).unwrap_or_else(|| Slot::of(b""));
         Self {
-            desk: Desk::new(key, home, me),
+            desk: Desk::new(key, home, me, counts),
             scanner: RequestScanner::new(limits.request),
             unread: Vec::new(),
             egress,
@@ -114,6 +122,7 @@ impl Session {
 
     /// Looks at bytes that were read.
     pub(crate) fn feed(&mut self, bytes: &[u8], around: &mut Around<'_>) {
+        self.desk.counts().received(bytes.len());
         if !self.unread.is_empty() {
             self.unread.extend_from_slice(bytes);
             return self.look_on(around);
@@ -150,11 +159,16 @@ impl Session {
         let mut at = 0;
         self.standing.stall = Stall::No;
         loop {
+            // Nothing is left that would have to wait.
+            if at == bytes.len() {
+                return at;
+            }
             if !self.desk.is_open() {
                 self.standing.stall = Stall::Drain;
                 return at;
             }
             if self.desk.owed() >= self.limits.pipeline_max {
+                self.desk.counts().limited(Limit::Pipeline);
                 self.standing.stall = Stall::Depth;
                 return at;
             }
@@ -205,7 +219,10 @@ impl Session {
         while self.written < self.desk.out.len() {
             match self.egress.try_write(&self.desk.out[self.written..]) {
                 Ok(0) => return Err(Gone::Closed),
-                Ok(count) => self.written += count,
+                Ok(count) => {
+                    self.desk.counts().sent(count);
+                    self.written += count;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.block(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone::Closed),
@@ -213,6 +230,7 @@ impl Session {
         }
         self.written = 0;
         self.desk.out.clear();
+        self.desk.counts().waits(0);
         self.standing.blocked = false;
         if self.desk.owed() == 0 {
             self.desk.rest(KEPT);
@@ -227,8 +245,10 @@ impl Session {
         self.standing.blocked = true;
         let waiting = self.desk.out.len() - self.written;
         if waiting > self.limits.output_max {
+            self.desk.counts().limited(Limit::Output);
             return Err(Gone::TooSlow);
         }
+        self.desk.counts().waits(waiting);
         // What was written is let go of now and then, not for each write.
         if self.written > waiting {
             self.desk.out.drain(..self.written);

@@ -4,16 +4,20 @@
 //! connections behind it are those of the [`Client`] that it is made from: all sessions that share a
 //! client share them, and a channel that many listen to is subscribed to once.
 
+mod audience;
 mod frame;
+mod glob;
 mod held;
 
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt, mem,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
 };
 
+pub use audience::Audience;
 use bytes::Bytes;
 use held::Held;
 pub use held::SubscriptionCounts;
@@ -123,6 +127,13 @@ impl Listening {
         }
     }
 
+    /// The same, counted among all who listen.
+    #[must_use]
+    pub fn among(mut self, audience: Arc<Audience>) -> Self {
+        self.held = Held::among(audience);
+        self
+    }
+
     /// Takes a request in. Its answer comes with [`poll_output`](Self::poll_output), behind those of
     /// earlier ones: one confirmation for each name, or one error for all of them.
     pub fn request(&mut self, verb: SubscribeVerb, command: &Command<'_>) {
@@ -161,7 +172,7 @@ impl Listening {
     /// Ends all subscriptions and says nothing, as RESET does.
     pub fn reset(&mut self) {
         self.subscription = None;
-        self.held = Held::default();
+        self.held.clear();
         self.turns = VecDeque::new();
         self.names_waiting = 0;
         self.begun = None;

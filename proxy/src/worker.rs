@@ -18,18 +18,24 @@ use tokio::{
     runtime::Builder,
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, interval, timeout},
 };
 use tracing::{debug, warn};
 
 use crate::{
+    admin::{AdminView, Phase},
     attendant::Attendant,
     board::Board,
     engines::Engines,
+    metrics::{Closed, WorkerMetrics},
     own::{Arrival, Identity, Via},
+    session::{Counts, Gone},
     stream::{self, Egress, Ingress},
     world::World,
 };
+
+/// How often a worker says that it is alive.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// A thread that serves sessions, for whoever accepts connections.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ enum Order {
 #[derive(Debug)]
 pub(crate) struct Guest {
     pub(crate) socket: Accepted,
+    /// The number of the listener that it came to.
+    pub(crate) listener: usize,
     /// What it has to log in with.
     pub(crate) password: Option<Arc<Secret>>,
 }
@@ -95,11 +103,13 @@ impl Worker {
         number: usize,
         config: &Config,
         world: &Arc<World>,
+        view: &Arc<AdminView>,
     ) -> Result<Self, StartError> {
         let (orders, inbox) = mpsc::unbounded_channel();
         let (ready, started) = oneshot::channel();
         let load = Arc::new(AtomicUsize::new(0));
-        let task = Task { config: config.clone(), world: world.clone(), load: load.clone() };
+        let (config, world, view) = (config.clone(), world.clone(), view.clone());
+        let task = Task { config, world, view, load: load.clone() };
         let thread = thread::Builder::new()
             .name(format!("slotway-{number}"))
             .spawn(move || task.run(inbox, ready))?;
@@ -141,6 +151,7 @@ impl Worker {
 struct Task {
     config: Config,
     world: Arc<World>,
+    view: Arc<AdminView>,
     load: Arc<AtomicUsize>,
 }
 
@@ -165,7 +176,9 @@ impl Task {
         mut inbox: mpsc::UnboundedReceiver<Order>,
         ready: oneshot::Sender<Result<(), StartError>>,
     ) {
-        let board = Arc::new(Board::new());
+        let metrics = self.view.add_worker();
+        tokio::spawn(beat(metrics.clone()));
+        let board = Arc::new(Board::new(metrics));
         let engines = match Engines::connect(&self.config, &self.world, &board).await {
             Ok(engines) => engines,
             Err(error) => {
@@ -173,20 +186,24 @@ impl Task {
                 return;
             }
         };
+        self.view.add_clients(engines.clients());
         // Nobody waits for it if the proxy is being stopped already.
         let _ = ready.send(Ok(()));
         let mut sessions = JoinSet::new();
         while let Some(order) = inbox.recv().await {
             match order {
                 Order::Serve(guest) => {
-                    let load = Departure(self.load.clone());
+                    let mut departure = self.departure(guest.listener, board.metrics());
                     match self.attend(guest, &board, &engines) {
                         Ok(attendant) => drop(sessions.spawn(async move {
                             let gone = attendant.run().await;
                             debug!(?gone, "session ended");
-                            drop(load);
+                            departure.is(gone);
                         })),
-                        Err(error) => debug!(%error, "client lost before it was served"),
+                        Err(error) => {
+                            debug!(%error, "client lost before it was served");
+                            departure.is(Gone::Closed);
+                        }
                     }
                 }
                 Order::Drain(within) => {
@@ -212,10 +229,12 @@ impl Task {
     fn attend(&self, guest: Guest, board: &Arc<Board>, engines: &Engines) -> io::Result<Attendant> {
         let world = &self.world;
         let arrival = arrival(&guest.socket, world.moment(Instant::now()).run);
-        let (ingress, egress) = halves(guest.socket)?;
-        let me = Identity::new(&world.own, arrival, guest.password);
+        let Guest { socket, password, listener } = guest;
+        let (ingress, egress) = halves(socket)?;
+        let me = Identity::new(&world.own, arrival, password);
         let card = me.card().clone();
-        let key = board.floor().seat(Arc::new(egress), world.limits, me);
+        let counts = Counts::new(board.metrics().clone(), listener);
+        let key = board.floor().seat(Arc::new(egress), world.limits, (me, counts));
         let (board, world) = (board.clone(), world.clone());
         Ok(Attendant::new(key, board, world, engines.clone(), ingress, card))
     }
@@ -250,13 +269,53 @@ fn arrival(socket: &Accepted, at: Duration) -> Arrival {
     }
 }
 
+/// Says again and again that the worker is alive, as long as it is.
+async fn beat(metrics: Arc<WorkerMetrics>) {
+    let mut every = interval(BEAT);
+    loop {
+        metrics.beat(every.tick().await);
+    }
+}
+
 /// Counts a session off, however it ends.
 #[derive(Debug)]
-struct Departure(Arc<AtomicUsize>);
+struct Departure {
+    load: Arc<AtomicUsize>,
+    metrics: Arc<WorkerMetrics>,
+    view: Arc<AdminView>,
+    listener: usize,
+    why: Closed,
+}
+
+impl Task {
+    fn departure(&self, listener: usize, metrics: &Arc<WorkerMetrics>) -> Departure {
+        if let Some(listener) = metrics.listener(listener) {
+            listener.opened();
+        }
+        let (load, metrics, view) = (self.load.clone(), metrics.clone(), self.view.clone());
+        // Unless it lives to say otherwise.
+        Departure { load, metrics, view, listener, why: Closed::Panicked }
+    }
+}
+
+impl Departure {
+    /// Takes down why.
+    fn is(&mut self, gone: Gone) {
+        self.why = match gone {
+            Gone::Over | Gone::Closed if self.view.phase() == Phase::Draining => Closed::Drained,
+            Gone::Over | Gone::Closed => Closed::ByClient,
+            Gone::TooSlow => Closed::OutputLimit,
+            Gone::Killed | Gone::Forbidden => Closed::Killed,
+        };
+    }
+}
 
 impl Drop for Departure {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        if let Some(listener) = self.metrics.listener(self.listener) {
+            listener.closed(self.why);
+        }
     }
 }
 

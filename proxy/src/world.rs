@@ -13,11 +13,10 @@ use tokio::time::Instant;
 
 use crate::{
     ProxyConfig, ProxyLimits,
+    log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
+    subscribe::Audience,
 };
-
-/// How many events `PROXY LOG` keeps.
-const EVENTS_MAX: usize = 128;
 
 /// The commands, the rules and the bounds: the same for all sessions, and as long as the proxy runs.
 #[derive(Debug)]
@@ -31,6 +30,8 @@ pub(crate) struct World {
     pub(crate) transaction_bytes_max: usize,
     /// The walks of SCAN, which a client may go on with at any worker.
     pub(crate) scans: Arc<ScanDesk>,
+    /// Who listens.
+    pub(crate) audience: Arc<Audience>,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
     started: Instant,
@@ -41,7 +42,7 @@ impl World {
         config: &ProxyConfig,
         table: CommandTable,
         backend: Backend,
-        port: u16,
+        (port, events): (u16, EventRing),
     ) -> Self {
         let (table, rules) = (Arc::new(table), Arc::new(config.rules.clone()));
         let settings = Settings {
@@ -52,7 +53,7 @@ impl World {
             port,
             run_id: run_id(),
             tracking: TrackingSupport::Refused,
-            events_max: EVENTS_MAX,
+            events,
         };
         Self {
             table,
@@ -61,6 +62,7 @@ impl World {
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
             scans: Arc::default(),
+            audience: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),
         }

@@ -46,7 +46,10 @@ impl Proxy {
         let errors = log.try_clone().expect("a file can be written from two places");
         let mut command = Command::new(command::slotway());
         command.args(["proxy", &seed.to_string(), "--listen", &addr.to_string()]);
-        command.args(["--admin", "off"]).args(args);
+        if !args.contains(&"--admin") {
+            command.args(["--admin", "off"]);
+        }
+        command.args(args);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().expect("the command was built");
         let mut proxy = Self { child, addr, folder };
@@ -96,7 +99,10 @@ impl Proxy {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Ok(mut wire) = Wire::connect(&self.addr).await
-                && wire.try_ask(&["PING"]).await.is_ok_and(|reply| reply == "+PONG\r\n")
+                && wire
+                    .try_ask(&["PING"])
+                    .await
+                    .is_ok_and(|said| said == "+PONG\r\n" || said.starts_with(b"-NOAUTH"))
             {
                 return;
             }

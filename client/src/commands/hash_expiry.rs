@@ -29,6 +29,24 @@ pub enum FieldChange {
     Deleted,
 }
 
+/// What has to be so of the fields that are to be set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FieldCondition {
+    /// None of them exists.
+    NoneExists,
+    /// All of them exist.
+    AllExist,
+}
+
+impl ToArgs for FieldCondition {
+    fn write_args(&self, cmd: &mut Cmd) {
+        match self {
+            Self::NoneExists => "FNX".write_args(cmd),
+            Self::AllExist => "FXX".write_args(cmd),
+        }
+    }
+}
+
 impl FromValue for FieldTtl {
     fn from_value(value: Value) -> Result<Self, Error> {
         let reply = i64::from_value(value)?;
@@ -58,6 +76,12 @@ impl Cmd {
     /// Names fields, after how many they are.
     fn fields(self, fields: impl ToArgs) -> Self {
         self.arg("FIELDS").arg(count(&fields)).arg(fields)
+    }
+
+    /// Sets fields, after how long they last and how many they are.
+    fn pairs(self, expiry: Expiry, pairs: impl ToArgs) -> Self {
+        let expiry = (expiry != Expiry::Never).then_some(expiry);
+        self.arg(expiry).arg("FIELDS").arg(count(&pairs) / 2).arg(pairs)
     }
 }
 
@@ -148,8 +172,18 @@ impl Client {
         expiry: Expiry,
         pairs: impl ToArgs,
     ) -> Result<bool, Error> {
-        let expiry = (expiry != Expiry::Never).then_some(expiry);
-        let fields = count(&pairs) / 2;
-        self.run(cmd("HSETEX").arg(key).arg(expiry).arg("FIELDS").arg(fields).arg(pairs)).await
+        self.run(cmd("HSETEX").arg(key).pairs(expiry, pairs)).await
+    }
+
+    /// The same if the condition holds for all of these fields. False if it did not, and none was
+    /// set.
+    pub async fn hsetex_if(
+        &self,
+        key: impl ToArg,
+        condition: FieldCondition,
+        expiry: Expiry,
+        pairs: impl ToArgs,
+    ) -> Result<bool, Error> {
+        self.run(cmd("HSETEX").arg(key).arg(condition).pairs(expiry, pairs)).await
     }
 }

@@ -146,6 +146,30 @@ impl Client {
         Ok(done.is_some())
     }
 
+    /// Sets the value of a key as `options` say, if it is this one now. False if it was another, or
+    /// missing, and nothing was set. Valkey 8.1 and later.
+    ///
+    /// ```
+    /// # async fn example(client: slotway::Client) -> Result<(), slotway::Error> {
+    /// use slotway::SetOptions;
+    ///
+    /// // Whoever holds the lock has it for another second.
+    /// let held = client.set_ifeq("lock", "me", "me", SetOptions::new().px(1000)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn set_ifeq(
+        &self,
+        key: impl ToArg,
+        current: impl ToArg,
+        value: impl ToArg,
+        options: SetOptions,
+    ) -> Result<bool, Error> {
+        let command = cmd("SET").arg(key).arg(value).arg("IFEQ").arg(current);
+        let done: Option<()> = self.run(command.arg(options)).await?;
+        Ok(done.is_some())
+    }
+
     /// Sets the value of a key as `options` say, and returns what was there before: an `Option`.
     ///
     /// With a condition, only what was there before tells whether it was set. Before version 7.0 a

@@ -18,7 +18,10 @@ pub enum UrlError {
     #[error("the URL has no scheme: write redis://host:port")]
     NoScheme,
     /// Its scheme is another one.
-    #[error("the URL's scheme is unknown: use redis:// or valkey://, or with TLS rediss://")]
+    #[error(
+        "the URL's scheme is unknown: use redis:// or valkey://, or with TLS \
+         rediss://, or unix:///path/of/a/socket"
+    )]
     Scheme,
     /// Its scheme asks for TLS, which was left out of this build.
     #[error(
@@ -38,6 +41,12 @@ pub enum UrlError {
     Host {
         /// Which one, counted from 1.
         seed: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// What should be the path of a Unix socket is none.
+    #[error("the path of the socket in the URL cannot be used: {why}")]
+    Socket {
         /// What is wrong with it.
         why: &'static str,
     },
@@ -87,6 +96,9 @@ impl FromStr for Config {
 
     fn from_str(url: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
+        if super::socket::is_scheme(scheme) {
+            return super::socket::config(rest);
+        }
         let transport = transport(scheme)?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
@@ -186,7 +198,7 @@ pub(super) fn seed(number: usize, text: &str) -> Result<NodeAddr, UrlError> {
     }
 }
 
-fn with_login(config: Config, login: &str) -> Result<Config, UrlError> {
+pub(super) fn with_login(config: Config, login: &str) -> Result<Config, UrlError> {
     if login.is_empty() {
         return Ok(config);
     }

@@ -3,10 +3,12 @@
 mod answers;
 mod forward;
 mod listening;
+mod replicas;
 mod standing;
 mod transactions;
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -14,7 +16,7 @@ use std::{
 
 use slotway::{
     Error,
-    engine::{Held, Line, Outcome, Setback, Ticket},
+    engine::{Held, Line, Outcome, Setback, Ticket, Written},
 };
 use slotway_protocol::{
     Command, CommandFlags, Delivery, Earlier, LoginState, NodeAddr, Pin, Plan, Protocol,
@@ -24,6 +26,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Gone,
+    counts::Counts,
     errand::{Errand, Return, Then},
     queue::{Queue, Queued},
     ring::{Ring, Stage},
@@ -57,9 +60,13 @@ pub(crate) struct Desk {
     hold: Hold,
     transaction: Option<Queue>,
     watch: Watch,
+    /// Where its writes went, for WAIT.
+    written: Written,
     /// Ends the command that waits.
     unblock: Option<oneshot::Sender<Unblock>>,
     listening: Option<Box<Listening>>,
+    /// Messages whose replies are due, and how many clients of the proxy are told of them.
+    published: VecDeque<(Sequence, usize)>,
     /// Where commands without keys go, so that they stay in their order.
     home: Slot,
     /// Replies that are to be written.
@@ -121,20 +128,22 @@ pub(crate) struct Around<'a> {
 }
 
 impl Desk {
-    pub(crate) fn new(key: u64, home: Slot, me: Identity) -> Self {
+    pub(crate) fn new(key: u64, home: Slot, me: Identity, counts: Counts) -> Self {
         Self {
             key,
             me,
             noted: Instant::now() - NOTED_EVERY,
-            ring: Ring::default(),
+            ring: Ring::new(counts),
             order: SlotOrder::default(),
             epoch: 0,
             due: Vec::new(),
             hold: Hold::Nothing,
             transaction: None,
             watch: Watch::Nothing,
+            written: Written::default(),
             unblock: None,
             listening: None,
+            published: VecDeque::new(),
             home,
             out: Vec::new(),
         }
@@ -170,6 +179,11 @@ impl Desk {
         &self.me
     }
 
+    /// What is counted of its commands.
+    pub(crate) fn counts(&mut self) -> &mut Counts {
+        &mut self.ring.counts
+    }
+
     /// Whether a command waits for what others do.
     pub(crate) fn is_waiting(&self) -> bool {
         matches!(self.hold, Hold::Waiting(_))
@@ -187,6 +201,7 @@ impl Desk {
 
     /// Answers with an error behind everything that is owed, and takes no more commands.
     pub(crate) fn refuse_all(&mut self, text: &str) {
+        self.ring.counts.ask(None);
         self.ring.answer(&reply::of_text(text), false, &mut self.out);
         self.leave();
     }
@@ -205,7 +220,8 @@ impl Desk {
         if around.now >= self.noted + NOTED_EVERY {
             self.note(command, around);
         }
-        let plan = Plan::of(command, &around.world.table, &around.world.rules);
+        let (plan, spec) = Plan::and_spec(command, &around.world.table, &around.world.rules);
+        self.ring.counts.ask(spec);
         if let Plan::Single { slot, class } = plan
             && self.is_plain()
             && !around.world.own.pause().has_begun()
@@ -251,6 +267,7 @@ impl Desk {
             Plan::Single { slot, class } => self.send(command.bytes(), slot, class, around),
             // What has no key is about any: it comes after all that was sent before.
             Plan::AnyNode { class } if self.ring.is_all_in(self.home) => {
+                self.publish(command, around);
                 self.send(command.bytes(), self.home, class, around)
             }
             Plan::Refused(_) if own::is_proxy(command) => self.answer_proxy(command, around),
@@ -267,8 +284,16 @@ impl Desk {
             }
             Plan::Pinned { why: Pin::Watch, slot } => self.watch(command, slot, around),
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
-            Plan::Pinned { .. } => self.wait(command, around),
+            Plan::Pinned { why: Pin::Wait, .. } => self.wait_for_replicas(command, around),
+            Plan::Pinned { .. } => {
+                self.note_plan(&plan, around);
+                self.wait(command, around)
+            }
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
+                if let Plan::Split(split) = &plan {
+                    self.ring.counts.split(split.parts().len());
+                }
+                self.note_plan(&plan, around);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));
@@ -280,13 +305,19 @@ impl Desk {
     /// Has a command run that may wait for what others do.
     fn wait(&mut self, command: &Command<'_>, around: &mut Around<'_>) -> Taken {
         let sequence = self.hold_up();
+        let stop = self.may_be_unblocked(sequence);
+        let engine = around.engines.of(self.me.protocol());
+        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
+        Taken::Yes
+    }
+
+    /// All wait for this command, and it waits for what others do. Returns what ends it.
+    fn may_be_unblocked(&mut self, sequence: Sequence) -> oneshot::Receiver<Unblock> {
         self.hold = Hold::Waiting(sequence);
         let (unblock, stop) = oneshot::channel();
         self.unblock = Some(unblock);
         self.stand();
-        let engine = around.engines.of(self.me.protocol());
-        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
-        Taken::Yes
+        stop
     }
 
     /// Ends the command that waits, if one does.

@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use slotway::{
     Error,
-    engine::{Engine, Held, Setback},
+    engine::{Engine, Held, Setback, Written},
 };
 use slotway_protocol::{Command, Protocol, Sequence, Slot};
 use tokio::{
@@ -13,8 +13,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{queue::Queue, ring::Sent};
+use super::{counts::HeldRequest, queue::Queue, ring::Sent};
 use crate::{
+    engines::Engines,
     own::{self, Errands, Paused, Unblock},
     reply,
     world::World,
@@ -42,6 +43,8 @@ pub(crate) enum Then {
     Watch(Held, Slot),
     /// Keys were watched, and no longer are.
     WatchLost,
+    /// What was written is not known to be where it was.
+    WritesLost,
 }
 
 impl fmt::Debug for Errand {
@@ -70,6 +73,17 @@ impl Errand {
         Self { future: Box::pin(future) }
     }
 
+    /// The same, and it lets go of `held` when it is over.
+    pub(crate) fn holding(self, held: HeldRequest) -> Self {
+        let future = self.future;
+        let future = async move {
+            let done = future.await;
+            drop(held);
+            done
+        };
+        Self { future: Box::pin(future) }
+    }
+
     /// What it is, for whoever polls it.
     pub(crate) fn into_future(self) -> Pin<Box<dyn Future<Output = Return> + Send>> {
         self.future
@@ -94,6 +108,36 @@ impl Errand {
             tokio::select! {
                 reply = engine.call(command) => reply,
                 Ok(how) = stop => Ok(unblocked(&command, how, protocol)),
+            }
+        })
+    }
+
+    /// WAIT or WAITAOF for what was written, until it is told to stop.
+    pub(crate) fn wait_for_replicas(
+        sequence: Sequence,
+        engines: &Engines,
+        written: Written,
+        command: &Command<'_>,
+        (protocol, stop): (Protocol, oneshot::Receiver<Unblock>),
+    ) -> Self {
+        let (engines, command) = (engines.clone(), command.to_buf());
+        Self::then(sequence, async move {
+            let command = command.as_command();
+            let reply = async {
+                // A node that was lost meanwhile, too, may have been another when it was asked.
+                if !engines.keep(&written) {
+                    return None;
+                }
+                let reply = engines.of(protocol).wait(&written, command).await;
+                engines.keep(&written).then_some(reply)
+            };
+            let reply = tokio::select! {
+                reply = reply => reply,
+                Ok(how) = stop => Some(Ok(unblocked(&command, how, protocol))),
+            };
+            match reply {
+                Some(reply) => (reply, Then::Nothing),
+                None => (Ok(Bytes::from_static(reply::WRITES_LOST)), Then::WritesLost),
             }
         })
     }

@@ -6,6 +6,9 @@ use slotway::engine::{Line, Setback};
 use slotway_protocol::{RetryClass, Sequence, Slot};
 use tokio::time::Instant;
 
+use super::counts::{By, Counts};
+use crate::metrics::Asked;
+
 /// So many bytes that nobody needs any more are worth moving the others.
 const COMPACT_AT: usize = 64 << 10;
 
@@ -22,6 +25,8 @@ pub(crate) struct Ring {
     requests: Tape,
     parked: Tape,
     travelling: usize,
+    /// Each command is counted when its reply is known.
+    pub(crate) counts: Counts,
 }
 
 /// A command that is owed a reply.
@@ -30,6 +35,7 @@ pub(crate) struct Entry {
     pub(crate) stage: Stage,
     /// Nothing is said to the client when it ends.
     pub(crate) muted: bool,
+    asked: Asked,
     /// What is needed to send it again; nothing for those that are not sent from here.
     pub(crate) sent: Option<Sent>,
 }
@@ -76,6 +82,11 @@ struct Tape {
 }
 
 impl Ring {
+    /// Nothing is owed yet.
+    pub(crate) fn new(counts: Counts) -> Self {
+        Self { counts, ..Self::default() }
+    }
+
     /// Enters a command whose bytes are kept. Returns its number.
     pub(crate) fn enter(
         &mut self,
@@ -87,20 +98,22 @@ impl Ring {
         self.travelling += usize::from(matches!(stage, Stage::Travelling(_)));
         let request = self.requests.push(request);
         let sent = Some(Sent { slot, class, started, request });
-        self.entries.push_back(Entry { stage, muted, sent });
+        let asked = self.counts.asked();
+        self.entries.push_back(Entry { stage, muted, asked, sent });
         self.front + self.entries.len() as u64 - 1
     }
 
     /// Enters a command that somebody else sees to.
     pub(crate) fn enter_away(&mut self, muted: bool) -> Sequence {
-        self.entries.push_back(Entry { stage: Stage::Away, muted, sent: None });
+        let asked = self.counts.asked();
+        self.entries.push_back(Entry { stage: Stage::Away, muted, asked, sent: None });
         self.front + self.entries.len() as u64 - 1
     }
 
     /// Enters the reply to a command that is answered at once.
     pub(crate) fn answer(&mut self, reply: &[u8], muted: bool, out: &mut Vec<u8>) {
         let sequence = self.enter_away(muted);
-        self.finish(sequence, reply, out);
+        self.finish_by(By::Session, sequence, reply, out);
     }
 
     /// The number that the next command gets.
@@ -193,8 +206,14 @@ impl Ring {
     /// A command ended with this reply. All replies whose turn it is now go to `out`.
     #[inline]
     pub(crate) fn finish(&mut self, sequence: Sequence, reply: &[u8], out: &mut Vec<u8>) {
+        self.finish_by(By::Cluster, sequence, reply, out);
+    }
+
+    #[inline]
+    fn finish_by(&mut self, by: By, sequence: Sequence, reply: &[u8], out: &mut Vec<u8>) {
         let Some(index) = self.index(sequence) else { return };
         let Some(entry) = self.entries.get_mut(index) else { return };
+        self.counts.answered(entry.asked, reply, by);
         self.travelling -= usize::from(matches!(entry.stage, Stage::Travelling(_)));
         let said = if entry.muted { &[][..] } else { reply };
         if index > 0 {

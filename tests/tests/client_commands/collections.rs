@@ -123,3 +123,14 @@ pub(crate) async fn more_lists(client: &Client) {
     assert_eq!(pairs, [("a".to_owned(), 1)]);
     client.del(["{m}l", "{m}s", "{m}t", "{m}h"]).await.unwrap();
 }
+
+pub(crate) async fn fields_alone(client: &Client) {
+    client.hset("alone", [("a", "1"), ("b", "2"), ("other", "3")]).await.unwrap();
+    let mut fields = client.hscan_fields::<String>("alone", "?");
+    let mut found = BTreeSet::new();
+    while let Some(field) = fields.next().await {
+        found.insert(field.unwrap());
+    }
+    assert_eq!(found, ["a", "b"].map(String::from).into());
+    client.del("alone").await.unwrap();
+}

@@ -6,8 +6,8 @@ use std::{
 };
 
 use slotway::{
-    Claimed, Client, Expiry, ExpiryCondition, FieldChange, FieldTtl, Pending, SortOptions,
-    StreamReads, Ttl, Value, XTrim,
+    Claimed, Client, Expiry, ExpiryCondition, FieldChange, FieldCondition, FieldTtl, Pending,
+    SortOptions, StreamReads, Ttl, Value, XTrim,
 };
 
 type Fields = BTreeMap<String, String>;
@@ -124,6 +124,12 @@ pub(crate) async fn field_expiry(client: &Client) {
     assert_eq!(client.hpttl("e", "d").await.unwrap(), [FieldTtl::Forever]);
     let gone: Vec<Option<i64>> = client.hgetdel("e", ["d", "none"]).await.unwrap();
     assert_eq!(gone, [Some(4), None]);
+    let second = Expiry::Seconds(60);
+    let (none, all) = (FieldCondition::NoneExists, FieldCondition::AllExist);
+    assert!(!client.hsetex_if("e", none, second, [("a", 1), ("g", 6)]).await.unwrap());
+    assert!(!client.hsetex_if("e", all, second, [("a", 1), ("g", 6)]).await.unwrap());
+    assert!(client.hsetex_if("e", all, second, [("a", 1)]).await.unwrap());
+    assert!(matches!(client.hpttl("e", "a").await.unwrap()[..], [FieldTtl::Left(_)]));
     let names: BTreeSet<String> = client.hkeys("e").await.unwrap();
     assert_eq!(names, ["a", "c", "f"].map(String::from).into());
     client.del("e").await.unwrap();

@@ -9,7 +9,10 @@ mod ordered;
 mod scripts;
 mod values;
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use slotway::{Client, Config, Error, Protocol, Value, cmd};
 use slotway_cluster::{Spec, TestCluster, TestServer};
@@ -45,6 +48,10 @@ async fn every_method_works(server: TestServer) {
         kept::infos(&client).await;
         kept::trims(&client).await;
         kept::values(&client).await;
+        if server != TestServer::Redis70 {
+            collections::fields_alone(&client).await;
+            values::of_valkey_8_1(&client).await;
+        }
         if server == TestServer::Valkey91 {
             kept::field_expiry(&client).await;
             values::of_valkey_9(&client).await;
@@ -56,6 +63,7 @@ async fn every_method_works(server: TestServer) {
         any_command(&client).await;
         errors(&client).await;
         server_commands(&client).await;
+        listeners(&client).await;
     }
 }
 
@@ -116,5 +124,33 @@ async fn server_commands(client: &Client) {
         client.set(format!("server:{n}"), n).await.unwrap();
     }
     assert_eq!(client.dbsize().await.unwrap(), 50);
+    client.config_set((("maxmemory-samples", 7), ("hz", 11))).await.unwrap();
+    for node in client.nodes() {
+        let get = cmd("CONFIG").arg("GET").arg("maxmemory-samples");
+        let got: BTreeMap<String, u64> = node.run(get).await.unwrap();
+        assert_eq!(got["maxmemory-samples"], 7);
+    }
+    let got: BTreeMap<String, u64> = client.config_get(["maxmemory-samples", "h?"]).await.unwrap();
+    assert_eq!(got, [("maxmemory-samples".to_owned(), 7), ("hz".to_owned(), 11)].into());
+    assert!(client.config_set(("no-such-name", 1)).await.is_err());
     client.flushall().await.unwrap();
+}
+
+async fn listeners(client: &Client) {
+    let names = |names: &[&str]| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    let _plain = client.subscribe(["listeners:a", "listeners:b"]).await.unwrap();
+    let _patterns = client.psubscribe("listeners:*").await.unwrap();
+    let _sharded = client.ssubscribe(["listeners:c", "listeners:d", "listeners:e"]).await.unwrap();
+    let all = names(&["listeners:a", "listeners:b"]);
+    assert_eq!(client.pubsub_channels::<BTreeSet<String>>(Some("listeners:*")).await.unwrap(), all);
+    let count = client.pubsub_numsub(["listeners:a", "listeners:none"]).await.unwrap();
+    let expected = [("listeners:a".to_owned(), 1), ("listeners:none".to_owned(), 0)];
+    assert_eq!(count, expected.into());
+    assert_eq!(client.pubsub_numpat().await.unwrap(), 1);
+    let sharded: BTreeSet<String> = client.pubsub_shardchannels(None).await.unwrap();
+    assert_eq!(sharded, names(&["listeners:c", "listeners:d", "listeners:e"]));
+    let count = client.pubsub_shardnumsub(["listeners:c", "listeners:d"]).await.unwrap();
+    assert_eq!(count, [("listeners:c".to_owned(), 1), ("listeners:d".to_owned(), 1)].into());
 }

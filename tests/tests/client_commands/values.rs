@@ -170,3 +170,14 @@ pub(crate) async fn bit_fields(client: &Client) {
     assert_eq!(client.bitfield_ro("bits", fields).await.unwrap(), [255, 0]);
     client.del("bits").await.unwrap();
 }
+
+pub(crate) async fn of_valkey_8_1(client: &Client) {
+    client.set("ifeq", "a").await.unwrap();
+    let lasting = SetOptions::new().ex(60);
+    assert!(!client.set_ifeq("ifeq", "x", "b", lasting).await.unwrap());
+    assert!(client.set_ifeq("ifeq", "a", "b", lasting).await.unwrap());
+    assert!(!client.set_ifeq("ifeq:none", "a", "b", SetOptions::new()).await.unwrap());
+    assert_eq!(client.get::<String>("ifeq").await.unwrap(), "b");
+    assert!(matches!(client.ttl("ifeq").await.unwrap(), Ttl::Left(_)));
+    client.del("ifeq").await.unwrap();
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slotway::{Client, Config, Error, NodeAddr, Protocol, cmd};
+use slotway::{Client, Config, Error, Event, NodeAddr, Protocol, cmd};
 use slotway_cluster::{Spec, Standalone, TestCluster, TestServer};
 
 use crate::{reason, works};
@@ -97,5 +97,30 @@ async fn a_cluster_of_valkey_9_1_may_have_more_databases() {
         everything_works(&seven).await;
         assert_eq!(zero.dbsize().await.unwrap(), 0, "nothing of database 7 is in database 0");
         everything_works(&zero).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_reached_by_its_unix_socket() {
+    for server in TestServer::ALL {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("server%socket").to_str().unwrap().to_owned();
+        let alone = Standalone::start(server.binary(), &[("unixsocket", &path)]).await.unwrap();
+        for protocol in ["resp2", "resp3"] {
+            let encoded = path.replace('%', "%25");
+            let url = format!("redis+unix://{encoded}?database=3&protocol={protocol}");
+            let client = Client::connect(url).await.unwrap();
+            everything_works(&client).await;
+            let list: String = client.run(cmd("CLIENT").arg("LIST")).await.unwrap();
+            assert!(list.lines().all(|line| line.contains(&path)), "{list}");
+            let mut news = client.subscribe("news").await.unwrap();
+            client.publish("news", "hello").await.unwrap();
+            let event = news.next().await;
+            assert!(matches!(&event, Some(Event::Message(_))), "{event:?}");
+        }
+        drop(alone);
+        let said = reason(Client::connect("unix:///no/such/socket").await);
+        assert!(said.starts_with("cannot connect: "), "{said}");
     }
 }

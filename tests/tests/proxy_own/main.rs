@@ -7,6 +7,7 @@ mod cases;
 mod errands;
 mod script;
 mod sides;
+mod through;
 
 use std::time::Duration;
 

@@ -13,6 +13,9 @@ impl Desk {
         let mut said = Vec::new();
         let now = around.world.moment(around.now);
         let outcome = own::answer(which, command, &mut self.me, &around.world.own, now, &mut said);
+        if which == SessionCommand::Hello && !said.starts_with(b"-") {
+            self.ring.counts.greeted(self.me.protocol());
+        }
         self.answered(&outcome, &said, around)
     }
 

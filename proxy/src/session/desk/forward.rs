@@ -17,6 +17,9 @@ impl Desk {
         let earlier = self.earlier(slot, around);
         let muted = self.is_muted();
         if self.order.first_time(slot, sequence, earlier) == Turn::Wait {
+            if class != RetryClass::Read {
+                self.note_written(slot, around);
+            }
             self.ring.enter(bytes, Stage::Waiting, what, muted);
             return Taken::Yes;
         }
@@ -25,9 +28,15 @@ impl Desk {
         let engine = around.engines.of(self.me.protocol());
         match engine.forward(around.ways.of(self.me.protocol()), slot, bytes, ticket, deadline) {
             Some(line) => {
+                if class != RetryClass::Read {
+                    self.written.note(slot, line);
+                }
                 self.ring.enter(bytes, Stage::Travelling(line), what, muted);
             }
             None => {
+                if class != RetryClass::Read {
+                    self.note_written(slot, around);
+                }
                 self.ring.enter(bytes, Stage::Waiting, what, muted);
                 self.again(slot, sequence);
             }
@@ -78,11 +87,17 @@ impl Desk {
         {
             self.due.extend(self.order.answered(sent.slot, sequence));
         }
+        if !self.published.is_empty()
+            && let Some(counted) = self.counted(sequence, reply)
+        {
+            return self.ring.finish(sequence, &counted, &mut self.out);
+        }
         self.ring.finish(sequence, reply, &mut self.out);
     }
 
     /// Sends again what is due.
     pub(crate) fn send_due(&mut self, around: &mut Around<'_>) {
+        self.settle(around);
         while let Some(sequence) = self.due.pop() {
             let Some(sent) = self.ring.sent(sequence) else { continue };
             if let Some(error) = self.overtaken(sequence, around.world) {
@@ -100,13 +115,14 @@ impl Desk {
                 None => continue,
             };
             let bytes = self.ring.request(&sent).to_vec();
-            around.errands.push(Errand::follow(
+            let errand = Errand::follow(
                 sequence,
                 around.engines.of(self.me.protocol()),
                 bytes,
                 sent,
                 setback,
-            ));
+            );
+            around.errands.push(errand.holding(self.ring.counts.held()));
         }
     }
 
@@ -152,12 +168,15 @@ impl Desk {
         if waited || self.hold == Hold::For(sequence) {
             self.hold = Hold::Nothing;
         }
-        let watches = !matches!(then, Then::Nothing);
+        let watches = matches!(then, Then::Watch(..) | Then::WatchLost);
         match then {
             Then::Nothing => {}
             Then::Watch(own, slot) => self.watch = Watch::On(own, slot),
             Then::WatchLost => self.watch = Watch::Lost,
+            Then::WritesLost => self.written = Written::default(),
         }
+        // Where it went in the end is not known.
+        self.written.unsettle();
         if waited || watches {
             self.stand();
         }
