@@ -219,7 +219,9 @@ impl Task {
         async move {
             match attend(guest, world, &board, engines).await {
                 // It came too late to be told that all are to go.
-                Ok(_) if view.phase() == Phase::Draining => departure.is(Gone::Over(Closed::Drained)),
+                Ok(_) if view.phase() == Phase::Draining => {
+                    departure.is(Gone::Over(Closed::Drained))
+                }
                 Ok(attendant) => {
                     let gone = attendant.run().await;
                     debug!(?gone, "session ended");
