@@ -15,7 +15,7 @@ use crate::{
     engines::Engines,
     metrics::Closed,
     own::{Ask, Card},
-    session::{Around, Errand, Gone, Return},
+    session::{Around, Errand, Gone, Return, Session},
     stream::Ingress,
     world::World,
 };
@@ -118,25 +118,9 @@ impl Attendant {
             errands: &mut self.given,
         };
         session.go_on(&mut around);
-        while !self.ended && session.wants_bytes() {
-            match self.ingress.poll_read(cx, scratch) {
-                Poll::Pending => break,
-                Poll::Ready(Err(_)) => return Err(Gone::Closed),
-                Poll::Ready(Ok(0)) => {
-                    self.ended = true;
-                    session.end()?;
-                }
-                Poll::Ready(Ok(count)) => {
-                    self.silence.iter_mut().for_each(|silence| silence.heard = now);
-                    session.feed(&scratch[..count], &mut around);
-                    if count == scratch.len() {
-                        // Others have their turn first.
-                        cx.waker().wake_by_ref();
-                        break;
-                    }
-                }
-            }
-        }
+        let silence = self.silence.as_mut();
+        self.ended |=
+            read(cx, (&mut self.ingress, self.ended, silence), (session, scratch), &mut around)?;
         session.send_due(&mut around);
         loop {
             // Whether there is room for what is heard is only known then.
@@ -152,6 +136,35 @@ impl Attendant {
         session.rest(cx);
         Ok(())
     }
+}
+
+/// Reads what there is, unless that was all. Whether the client has said that it will send no more.
+fn read(
+    cx: &mut Context<'_>,
+    (ingress, ended, mut silence): (&mut Ingress, bool, Option<&mut Silence>),
+    (session, scratch): (&mut Session, &mut [u8]),
+    around: &mut Around<'_>,
+) -> Result<bool, Gone> {
+    while !ended && session.wants_bytes() {
+        match ingress.poll_read(cx, scratch) {
+            Poll::Pending => break,
+            Poll::Ready(Err(_)) => return Err(Gone::Closed),
+            Poll::Ready(Ok(0)) => {
+                session.end()?;
+                return Ok(true);
+            }
+            Poll::Ready(Ok(count)) => {
+                silence.iter_mut().for_each(|silence| silence.heard = around.now);
+                session.feed(&scratch[..count], around);
+                if count == scratch.len() {
+                    // Others have their turn first.
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+            }
+        }
+    }
+    Ok(false)
 }
 
 impl Silence {

@@ -54,7 +54,16 @@ fn text_of(error: &Error) -> String {
         Error::Refused(text) => format!("ERR slotway: {text}"),
         Error::Server { code, message } if message.is_empty() => code.clone(),
         Error::Server { code, message } => format!("{code} {message}"),
-        other => format!("ERR slotway: {other}"),
+        Error::Overloaded { .. }
+        | Error::ClientFull(_)
+        | Error::AllLeased { .. }
+        | Error::NotSubscribed { .. }
+        | Error::NoSeed { .. }
+        | Error::Url(_)
+        | Error::Unexpected { .. }
+        | Error::Misfit { .. }
+        | Error::Reply(_)
+        | _ => format!("ERR slotway: {error}"),
     }
 }
 

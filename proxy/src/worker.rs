@@ -35,10 +35,13 @@ use crate::{
 /// How often a worker says that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// More than clients can wait to be served: there are not as many descriptors.
+const ORDERS_MAX: usize = 1 << 20;
+
 /// A thread that serves sessions, for whoever accepts connections.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::Sender<Order>,
     load: Arc<AtomicUsize>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -98,7 +101,8 @@ impl Worker {
         world: &Arc<World>,
         view: &Arc<AdminView>,
     ) -> Result<Self, StartError> {
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (orders, inbox) =
+            mpsc::channel(world.limits.clients_max.saturating_add(1).min(ORDERS_MAX));
         let (ready, started) = oneshot::channel();
         let load = Arc::new(AtomicUsize::new(0));
         let (config, world, view) = (config.clone(), world.clone(), view.clone());
@@ -118,7 +122,7 @@ impl Worker {
     /// Gives it a client.
     pub(crate) fn serve(&self, guest: Guest) {
         self.load.fetch_add(1, Ordering::Relaxed);
-        if self.orders.send(Order::Serve(guest)).is_err() {
+        if self.orders.try_send(Order::Serve(guest)).is_err() {
             self.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -126,7 +130,7 @@ impl Worker {
     /// Tells it to come to an end within this time.
     pub(crate) fn drain(&self, within: Duration) {
         // It may have ended before.
-        let _ = self.orders.send(Order::Drain(within));
+        let _ = self.orders.try_send(Order::Drain(within));
     }
 
     /// Waits until it has ended.
@@ -149,11 +153,7 @@ struct Task {
 }
 
 impl Task {
-    fn run(
-        self,
-        inbox: mpsc::UnboundedReceiver<Order>,
-        ready: oneshot::Sender<Result<(), StartError>>,
-    ) {
+    fn run(self, inbox: mpsc::Receiver<Order>, ready: oneshot::Sender<Result<(), StartError>>) {
         let runtime = match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -166,7 +166,7 @@ impl Task {
 
     async fn serve(
         self,
-        mut inbox: mpsc::UnboundedReceiver<Order>,
+        mut inbox: mpsc::Receiver<Order>,
         ready: oneshot::Sender<Result<(), StartError>>,
     ) {
         let metrics = self.view.add_worker();
@@ -220,7 +220,7 @@ impl Task {
             match attend(guest, world, &board, engines).await {
                 // It came too late to be told that all are to go.
                 Ok(_) if view.phase() == Phase::Draining => {
-                    departure.is(Gone::Over(Closed::Drained))
+                    departure.is(Gone::Over(Closed::Drained));
                 }
                 Ok(attendant) => {
                     let gone = attendant.run().await;

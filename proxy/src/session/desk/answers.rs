@@ -81,7 +81,24 @@ impl Desk {
                 self.say(b"+OK\r\n")
             }
             SessionCommand::Unsubscribe => self.listen(command, around),
-            other => self.answer_own(other, command, around),
+            SessionCommand::AclWhoami
+            | SessionCommand::Auth
+            | SessionCommand::Client
+            | SessionCommand::Cluster
+            | SessionCommand::Command
+            | SessionCommand::ConfigGet
+            | SessionCommand::Echo
+            | SessionCommand::Hello
+            | SessionCommand::Info
+            | SessionCommand::LastSave
+            | SessionCommand::Ping
+            | SessionCommand::Quit
+            | SessionCommand::Readonly
+            | SessionCommand::Readwrite
+            | SessionCommand::Reset
+            | SessionCommand::Role
+            | SessionCommand::Select
+            | SessionCommand::Time => self.answer_own(which, command, around),
         }
     }
 }

@@ -10,7 +10,7 @@ impl Desk {
         bytes: &[u8],
         slot: Slot,
         class: RetryClass,
-        around: &mut Around<'_>,
+        around: &Around<'_>,
     ) -> Taken {
         let sequence = self.ring.next();
         let what = (slot, class, around.now);
