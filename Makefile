@@ -16,7 +16,7 @@ export SLOTWAY_TEST_SERVERS ?= $(CURDIR)/target/servers
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: ## Start a real cluster of six nodes here, without Docker; ARGS are those of `slotway dev`
+dev: ## Start a real cluster of six nodes and the proxy here, without Docker; ARGS are those of `slotway dev`
 	@scripts/dev.sh $(ARGS)
 
 servers: ## Get Redis 7.0, Valkey 8.1 and Valkey 9.1 for the tests, into target/servers

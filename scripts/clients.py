@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Gets the client libraries that the tests run, and puts them below target/, touching nothing else.
+"""Gets the client libraries that the tests run.
 
     scripts/clients.py            all of them
-    scripts/clients.py python     those of one language: python or node
+    scripts/clients.py python     those of one language: python, node, php, ruby, c or shell
 
-Versions are pinned in tests/clients/LANGUAGE. A language is ready when target/clients/bin/LANGUAGE
-is there: it runs a program of that language which finds the libraries.
+Those for Python and Node are pinned in tests/clients/LANGUAGE and put below target/, touching
+nothing else. The others are packages of the system, which are installed if they are missing. A
+language is ready when target/clients/bin/LANGUAGE is there: it runs a program of that language which
+finds the libraries.
 """
 
 import hashlib
@@ -13,8 +15,10 @@ import os
 import re
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
+import packaged
 from fetch import TARGET, Trouble, last_line, pip, run
 
 PINS = TARGET.parent / "tests" / "clients"
@@ -105,7 +109,16 @@ def wrap(name, line):
     part.rename(BIN / name)
 
 
-LANGUAGES = {"python": python, "node": node}
+def from_system(name):
+    for program, line in packaged.programs(name).items():
+        wrap(program, line)
+
+
+LANGUAGES = {
+    "python": python,
+    "node": node,
+    **{name: partial(from_system, name) for name in packaged.LANGUAGES},
+}
 
 
 def main(names):

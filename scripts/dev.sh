@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds slotway and starts a real cluster with it. A server binary is fetched if there is none.
+# Builds slotway and starts a real cluster and the proxy in front of it. A server binary is fetched if there is none.
 set -eu
 cd "$(dirname "$0")/.."
 

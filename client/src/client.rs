@@ -33,12 +33,12 @@ pub(crate) struct Commands {
     pub(crate) table: CommandTable,
     pub(crate) rules: PlanRules,
     /// The walks of SCAN.
-    pub(crate) scans: ScanDesk,
+    pub(crate) scans: Arc<ScanDesk>,
 }
 
 impl Commands {
     pub(crate) fn new(table: CommandTable, rules: PlanRules) -> Self {
-        Self { table, rules, scans: ScanDesk::default() }
+        Self { table, rules, scans: Arc::default() }
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 pub use written::Written;
 
 use crate::{
-    Client, Config, Dedicated, Error,
+    Client, Config, Dedicated, Error, ScanDesk,
     client::Commands,
     cluster::Routes,
     connection::{Ended, Unit},
@@ -96,14 +96,15 @@ impl fmt::Debug for Way {
 pub struct Line(u64);
 
 impl Engine {
-    /// Connects a client whose forwarded replies go to `sink`.
+    /// Connects a client whose forwarded replies go to `sink`, and whose walks of SCAN are at `scans`.
     pub async fn connect(
         config: Config,
         table: CommandTable,
         rules: PlanRules,
-        sink: Arc<dyn Sink>,
+        (sink, scans): (Arc<dyn Sink>, Arc<ScanDesk>),
     ) -> Result<Self, Error> {
-        let client = Client::connect_with(config, Commands::new(table, rules), Some(sink)).await?;
+        let commands = Commands { table, rules, scans };
+        let client = Client::connect_with(config, commands, Some(sink)).await?;
         Ok(Self { client })
     }
 

@@ -1,10 +1,11 @@
-//! `slotway dev`: a cluster for a developer's shell, and what a second terminal does to it.
+//! `slotway dev`: a cluster and its front for a developer's shell, and what a second terminal does to it.
 
 mod args;
 mod connect;
 mod control;
 mod event;
 mod folder;
+mod front;
 mod outlook;
 mod password;
 mod perform;
@@ -15,6 +16,7 @@ mod target;
 use std::{sync::Arc, time::Duration};
 
 pub use args::DevArgs;
+pub use front::{Front, FrontError, Post};
 
 use self::{
     args::{StartArgs, TargetArgs, Verb},
@@ -28,14 +30,15 @@ use crate::Error;
 /// How long everything may take to stop in good order.
 const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Does what `slotway dev` was told, shows it, and returns the exit code: 0 ok, 1 problems found, 2
-/// usage, 3 cannot connect, 130 interrupted before the cluster was ready.
+/// Does what `slotway dev` was told, with `front` in front of the cluster, shows it, and returns the
+/// exit code: 0 ok, 1 problems found, 2 usage, 3 cannot connect, 130 interrupted before the cluster was
+/// ready.
 ///
 /// It wants a tokio runtime with I/O and time.
-pub async fn dev(args: DevArgs) -> u8 {
+pub async fn dev(args: DevArgs, front: &impl Front) -> u8 {
     let screen = Arc::new(Screen::new(args.output));
     let done = match &args.verb {
-        None => run::run(&args.start, &args.dir, Arc::clone(&screen)).await,
+        None => run::run(&args.start, &args.dir, Arc::clone(&screen), front).await,
         Some(verb) => ask(verb, &args, &screen).await.map(|()| Ended::Stopped),
     };
     match done {

@@ -101,6 +101,14 @@ pub enum Error {
         /// What would be right.
         hint: Option<String>,
     },
+    /// What stands in front of the cluster could not be started.
+    #[error("{problem}")]
+    Front {
+        /// Why.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Nothing listens for commands: no cluster runs on this folder.
     #[error("no cluster runs in {path}", path = .path.display())]
     NotRunning {
@@ -166,6 +174,7 @@ impl Error {
                 Some("start one with `slotway dev`, or name its folder with --dir".into())
             }
             Self::Misuse { hint, .. } | Self::Remote { hint, .. } => hint.clone(),
+            Self::Front { hint, .. } => Some(hint.clone()),
             Self::File { .. }
             | Self::Exited { .. }
             | Self::Unreachable { .. }
@@ -180,7 +189,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Layout(_) | Self::Misuse { .. } | Self::BadServer { .. } => 2,
-            Self::NotRunning { .. } | Self::NotYours { .. } | Self::Unreachable { .. } => 3,
+            Self::NotRunning { .. }
+            | Self::NotYours { .. }
+            | Self::Unreachable { .. }
+            | Self::Front { .. } => 3,
             Self::Remote { code, .. } => *code,
             Self::NoServer
             | Self::NoPort { .. }

@@ -31,7 +31,7 @@ pub use access::Access;
 pub use admin::Admin;
 pub use binary::{Product, ServerBinary, Version};
 pub use conf::Durability;
-pub use dev::{DevArgs, dev};
+pub use dev::{DevArgs, Front, FrontError, Post, dev};
 pub use error::Error;
 pub use layout::{Layout, LayoutError, Role, Seat};
 pub use local::{Encryption, LocalCluster, Settings};

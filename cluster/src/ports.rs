@@ -32,7 +32,7 @@ impl PortRange {
     const ANY_FIRST: u16 = 11_000;
     const ANY_LAST: u16 = 21_999;
     /// How many ports are tried from a base on before giving up.
-    const TRIES: u16 = 500;
+    pub(crate) const TRIES: u16 = 500;
 }
 
 /// A port for clients and one for the bus, ours until dropped.
@@ -98,6 +98,12 @@ fn candidates(range: PortRange) -> (u16, u16, Box<dyn Iterator<Item = u16>>) {
 
 /// A lock on `port`, if no process of ours has it and it can be bound.
 fn claim_port(port: u16) -> Result<Option<File>, Error> {
+    let lock = lock_port(port)?;
+    Ok(lock.filter(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()))
+}
+
+/// A lock on `port`, if no process of ours has it.
+pub(crate) fn lock_port(port: u16) -> Result<Option<File>, Error> {
     let folder = lock_folder();
     let bad = |action, path: &Path| {
         let path = path.to_owned();
@@ -111,8 +117,7 @@ fn claim_port(port: u16) -> Result<Option<File>, Error> {
         .write(true)
         .open(&path)
         .map_err(bad("open", &path))?;
-    let free = lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    Ok(free.then_some(lock))
+    Ok(lock.try_lock().is_ok().then_some(lock))
 }
 
 /// One folder per user: another user's lock files could not be opened.

@@ -138,6 +138,10 @@ impl Plan {
     }
 
     fn pinned(why: Pin, spec: &CommandSpec, command: &Command<'_>) -> Self {
+        // Whoever listens may do so in many slots.
+        if why == Pin::Subscribe {
+            return Self::Pinned { why, slot: None };
+        }
         match one_slot(spec, command) {
             Ok(slot) => Self::Pinned { why, slot },
             Err(refusal) => Self::Refused(refusal),

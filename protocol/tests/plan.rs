@@ -109,7 +109,7 @@ fn what_would_hold_up_others_gets_a_connection_of_its_own() {
     check("WAIT 1 0", pinned(Pin::Wait, None));
     check("WATCH {t}a {t}b", pinned(Pin::Watch, Some("t")));
     check("SUBSCRIBE a b", pinned(Pin::Subscribe, None));
-    check("SSUBSCRIBE a", pinned(Pin::Subscribe, Some("a")));
+    check("SSUBSCRIBE a b", pinned(Pin::Subscribe, None));
 }
 
 #[test]

@@ -13,8 +13,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::{
     board::Board,
     engines::Engines,
+    metrics::Closed,
     own::{Ask, Card},
-    session::{Around, Errand, Gone, Return},
+    session::{Around, Errand, Gone, Return, Session},
     stream::Ingress,
     world::World,
 };
@@ -94,7 +95,10 @@ impl Attendant {
     fn turn(&mut self, cx: &mut Context<'_>, returned: Vec<Return>) -> Result<(), Gone> {
         let board = self.board.clone();
         let mut floor = board.floor();
-        let Some((session, scratch)) = floor.reading(self.key) else { return Err(Gone::Over) };
+        let Some((session, scratch)) = floor.reading(self.key) else {
+            // A reply to it met a defect.
+            return Err(Gone::Over(Closed::Panicked));
+        };
         if let Poll::Ready(ask) = self.asked.as_mut().poll(cx) {
             session.obey(ask)?;
             self.asked = asked(session.desk.me().card().clone());
@@ -133,16 +137,28 @@ impl Attendant {
                 }
             }
         }
-        session.send_due(&mut around);
-        while session.poll_listening(cx, &mut around)? {
-            session.poll_flush(cx)?;
-        }
-        session.poll_flush(cx)?;
+        say_all(session, cx, &mut around)?;
         if let Some(silence) = &mut self.silence {
             silence.poll(cx, now, session.desk.may_be_silent())?;
         }
         session.rest(cx);
         Ok(())
+    }
+}
+
+/// Sends again what is due, and writes what there is to say.
+fn say_all(
+    session: &mut Session,
+    cx: &mut Context<'_>,
+    around: &mut Around<'_>,
+) -> Result<(), Gone> {
+    session.send_due(around);
+    loop {
+        // Whether there is room for what is heard is only known then.
+        session.poll_flush(cx)?;
+        if !session.poll_listening(cx, around)? {
+            return session.poll_flush(cx);
+        }
     }
 }
 

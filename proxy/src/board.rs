@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     ProxyLimits,
-    metrics::WorkerMetrics,
+    metrics::{Closed, WorkerMetrics},
     own::Identity,
     session::{Counts, Session},
     stream::Egress,
@@ -103,7 +103,7 @@ impl Floor {
     /// Lets every session end as soon as nothing is owed to it.
     pub(crate) fn dismiss(&mut self) {
         for session in self.seats.iter_mut().filter_map(|seat| seat.session.as_deref_mut()) {
-            session.desk.leave();
+            session.desk.leave(Closed::Drained);
             session.wake();
         }
     }

@@ -35,11 +35,14 @@ impl Engines {
         let connect = async |protocol| {
             let mut config = config.clone();
             config.protocol = protocol;
+            // A server bounds what waits for a subscriber by its bytes alone, and so does this.
+            config.limits.message_bytes_max = world.limits.subscriber_output_max;
+            config.limits.messages_max = usize::MAX;
             Engine::connect(
                 config,
                 CommandTable::clone(&world.table),
                 PlanRules::clone(&world.rules),
-                board.clone(),
+                (board.clone(), world.scans.clone()),
             )
             .await
         };
@@ -58,14 +61,14 @@ impl Engines {
         }
     }
 
-    /// Whether all connections are still there that carried these writes.
-    pub(crate) fn keep(&self, written: &Written) -> bool {
-        written.is_kept(|line| self.resp2.is_open(line) || self.resp3.is_open(line))
-    }
-
     /// The clients whose connections these are.
     pub(crate) fn clients(&self) -> [Client; 2] {
         [&self.resp2, &self.resp3].map(|engine| engine.client().clone())
+    }
+
+    /// Whether all connections are still there that carried these writes.
+    pub(crate) fn keep(&self, written: &Written) -> bool {
+        written.is_kept(|line| self.resp2.is_open(line) || self.resp3.is_open(line))
     }
 
     pub(crate) fn ways(&self) -> Ways {

@@ -19,6 +19,7 @@ pub mod placement;
 mod proxy;
 pub mod proxy_header;
 mod reply;
+mod scripts;
 mod serve;
 mod session;
 pub mod shutdown;

@@ -1,5 +1,7 @@
 //! The `slotway` command.
 
+mod dev;
+
 use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -43,7 +45,7 @@ fn proxy(args: &ProxyArgs) -> u8 {
 
 fn dev(args: DevArgs) -> u8 {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(slotway_cluster::dev(args)),
+        Ok(runtime) => runtime.block_on(slotway_cluster::dev(args, &dev::OwnProxy)),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: cannot start: {error}");
             1

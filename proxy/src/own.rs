@@ -18,7 +18,6 @@ mod filter;
 mod hello;
 mod identity;
 mod info;
-mod log;
 mod pause;
 mod proxy;
 mod tracking;
@@ -29,12 +28,11 @@ use slotway_protocol::{Command, CommandFlags, LoginState, Protocol, SessionComma
 
 use args::integer;
 pub use backend::{Backend, Wording};
-pub use directory::{Ask, Card, Directory, Unblock};
+pub use directory::{Ask, Card, Directory, Hangup, Unblock};
 pub use errand::{Errand, Errands};
 pub use face::{Activity, Arrival, Face, Standing, Switch, Via};
 pub use hello::NOT_LOGGED_IN;
 pub use identity::{Hearing, Identity};
-pub use log::{Entry, EventLog};
 pub use pause::{Pause, Paused};
 pub use proxy::{is_proxy, proxy};
 pub use tracking::{Changed, Interests, Invalidation, Tracking, Unseen, broken_redirect};

@@ -49,7 +49,8 @@ impl Proxy {
         let client = Client::connect(config.cluster.clone()).await?;
         let backend = Backend::ask(&client).await?;
         let port = bound.listeners.iter().find_map(|bound| bound.socket.port()).unwrap_or(0);
-        let world = World::new(config, command_table(&client).await?, backend, port);
+        let world =
+            World::new(config, command_table(&client).await?, backend, (port, log.ring().clone()));
         let world = Arc::new(world);
         drop(client);
         let view = Arc::new(AdminView::new(facts(config, &world, log)));

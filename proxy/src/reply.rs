@@ -50,11 +50,18 @@ fn text_of(error: &Error) -> String {
         Error::Overtaken => "TRYAGAIN slotway: not executed: a later command of this connection \
                              for the same key was, while its slot moved"
             .to_owned(),
-        Error::Refused(text) => text.clone(),
+        Error::Refused(text) if has_code(text) => text.clone(),
+        Error::Refused(text) => format!("ERR slotway: {text}"),
         Error::Server { code, message } if message.is_empty() => code.clone(),
         Error::Server { code, message } => format!("{code} {message}"),
         other => format!("ERR slotway: {other}"),
     }
+}
+
+/// Whether it begins with the word by which programs tell errors apart.
+fn has_code(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn late(node: &slotway::NodeAddr, waited: std::time::Duration, delivery: Delivery) -> String {

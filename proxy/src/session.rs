@@ -17,11 +17,11 @@ pub(crate) use desk::Around;
 use desk::{Desk, Taken};
 pub(crate) use errand::{Errand, Return};
 use slotway::engine::Outcome;
-use slotway_protocol::{NodeAddr, RequestScan, RequestScanner, Sequence, Slot};
+use slotway_protocol::{NodeAddr, RequestError, RequestScan, RequestScanner, Sequence, Slot};
 
 use crate::{
     ProxyLimits,
-    metrics::Limit,
+    metrics::{Closed, Limit},
     own::{Ask, Identity},
     stream::Egress,
 };
@@ -71,8 +71,8 @@ enum Stall {
 /// Why a session ends at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Gone {
-    /// It is over, and everything was written.
-    Over,
+    /// It is over, for this reason, and everything was written.
+    Over(Closed),
     /// The client is no longer there.
     Closed,
     /// The client does not read what it asked for.
@@ -185,7 +185,13 @@ impl Session {
                 Ok(RequestScan::Nothing { consumed }) => at += consumed,
                 Ok(RequestScan::Partial) => return at,
                 Err(error) => {
-                    self.desk.refuse_all(&format!("ERR {error}"));
+                    let why = if is_too_long(&error) {
+                        self.desk.counts().limited(Limit::Request);
+                        Closed::InputLimit
+                    } else {
+                        Closed::Protocol
+                    };
+                    self.desk.refuse_all(&format!("ERR {error}"), why);
                     return bytes.len();
                 }
             }
@@ -240,7 +246,7 @@ impl Session {
                 self.scanner.release();
             }
         }
-        if self.is_over() { Err(Gone::Over) } else { Ok(()) }
+        if self.is_over() { Err(Gone::Over(self.desk.farewell())) } else { Ok(()) }
     }
 
     fn block(&mut self) -> Result<(), Gone> {
@@ -332,4 +338,9 @@ impl Session {
             none => *none = Some(cx.waker().clone()),
         }
     }
+}
+
+/// Whether a request is only larger than may be.
+fn is_too_long(error: &RequestError) -> bool {
+    matches!(error, RequestError::InlineTooLong | RequestError::RequestTooLong)
 }

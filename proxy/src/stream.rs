@@ -2,14 +2,18 @@
 
 use std::{
     io,
+    net::Shutdown,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, ReadBuf},
     net::{TcpStream, UnixStream, tcp, unix},
 };
+
+use crate::own::Hangup;
 
 /// What a client sends.
 #[derive(Debug)]
@@ -49,6 +53,16 @@ impl Ingress {
             Self::Unix(half) => Pin::new(half).poll_read(cx, &mut buffer),
         };
         read.map_ok(|()| buffer.filled().len())
+    }
+}
+
+impl Hangup for Egress {
+    fn hang_up(&self) {
+        // Whoever is no longer there needs no shutting.
+        let _ = match self {
+            Self::Tcp(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+            Self::Unix(half) => SockRef::from(half.as_ref()).shutdown(Shutdown::Both),
+        };
     }
 }
 

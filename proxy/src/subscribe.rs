@@ -4,22 +4,23 @@
 //! connections behind it are those of the [`Client`] that it is made from: all sessions that share a
 //! client share them, and a channel that many listen to is subscribed to once.
 
+mod audience;
 mod frame;
+mod glob;
 mod held;
-mod only;
 
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt, mem,
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll},
 };
 
+pub use audience::Audience;
 use bytes::Bytes;
-pub use frame::subscriber_pong;
 use held::Held;
 pub use held::SubscriptionCounts;
-pub use only::refused_to_subscriber;
 use slotway::{Channel, ChannelKind, Client, Error, Event, Protocol, Subscription};
 use slotway_protocol::Command;
 use tokio::time::{Sleep, sleep};
@@ -60,7 +61,7 @@ pub enum SubscribeVerb {
 /// What a session learns of its subscriptions.
 #[derive(Debug)]
 pub enum Listened {
-    /// There is more output, which may not be all.
+    /// There is output to be written, and there may be more behind it.
     Output,
     /// The client reads too slowly, and this many messages were dropped. A server closes the
     /// connection of such a client, so that it knows.
@@ -126,6 +127,13 @@ impl Listening {
         }
     }
 
+    /// The same, counted among all who listen.
+    #[must_use]
+    pub fn among(mut self, audience: Arc<Audience>) -> Self {
+        self.held = Held::among(audience);
+        self
+    }
+
     /// Takes a request in. Its answer comes with [`poll_output`](Self::poll_output), behind those of
     /// earlier ones: one confirmation for each name, or one error for all of them.
     pub fn request(&mut self, verb: SubscribeVerb, command: &Command<'_>) {
@@ -146,7 +154,7 @@ impl Listening {
     }
 
     /// Whether the client has subscriptions: to one that speaks RESP2, a server refuses most
-    /// commands then ([`refused_to_subscriber`]).
+    /// commands then.
     pub fn is_subscribed(&self) -> bool {
         self.held.total() > 0
     }
@@ -164,7 +172,7 @@ impl Listening {
     /// Ends all subscriptions and says nothing, as RESET does.
     pub fn reset(&mut self) {
         self.subscription = None;
-        self.held = Held::default();
+        self.held.clear();
         self.turns = VecDeque::new();
         self.names_waiting = 0;
         self.begun = None;
@@ -181,6 +189,9 @@ impl Listening {
         out_max: usize,
     ) -> Poll<Listened> {
         let before = out.len();
+        if before > out_max {
+            return Poll::Ready(Listened::Output);
+        }
         while out.len() <= out_max {
             if self.poll_turn(cx, protocol, out).is_ready() {
                 continue;

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -29,6 +29,7 @@ use crate::{
     metrics::{Closed, WorkerMetrics},
     own::Identity,
     session::{Counts, Gone},
+    stream::Egress,
     world::World,
 };
 
@@ -219,7 +220,9 @@ impl Task {
         async move {
             match attend(guest, world, &board, engines).await {
                 // It came too late to be told that all are to go.
-                Ok(_) if view.phase() == Phase::Draining => departure.is(Gone::Over),
+                Ok(_) if view.phase() == Phase::Draining => {
+                    departure.is(Gone::Over(Closed::Drained));
+                }
                 Ok(attendant) => {
                     let gone = attendant.run().await;
                     debug!(?gone, "session ended");
@@ -247,7 +250,10 @@ async fn attend(
     let me = Identity::new(&world.own, arrived.arrival, password);
     let card = me.card().clone();
     let counts = Counts::new(board.metrics().clone(), listener);
-    let key = board.floor().seat(Arc::new(arrived.egress), world.limits, (me, counts));
+    let egress = Arc::new(arrived.egress);
+    let line: Weak<Egress> = Arc::downgrade(&egress);
+    card.on_line(line);
+    let key = board.floor().seat(egress, world.limits, (me, counts));
     Ok(Attendant::new(key, board.clone(), world, engines, arrived.ingress, card))
 }
 
@@ -264,7 +270,6 @@ async fn beat(metrics: Arc<WorkerMetrics>) {
 struct Departure {
     load: Arc<AtomicUsize>,
     metrics: Arc<WorkerMetrics>,
-    view: Arc<AdminView>,
     listener: usize,
     why: Closed,
 }
@@ -274,9 +279,9 @@ impl Task {
         if let Some(listener) = metrics.listener(listener) {
             listener.opened();
         }
-        let (load, metrics, view) = (self.load.clone(), metrics.clone(), self.view.clone());
+        let (load, metrics) = (self.load.clone(), metrics.clone());
         // Unless it lives to say otherwise.
-        Departure { load, metrics, view, listener, why: Closed::Panicked }
+        Departure { load, metrics, listener, why: Closed::Panicked }
     }
 }
 
@@ -284,8 +289,8 @@ impl Departure {
     /// Takes down why.
     fn is(&mut self, gone: Gone) {
         self.why = match gone {
-            Gone::Over | Gone::Closed if self.view.phase() == Phase::Draining => Closed::Drained,
-            Gone::Over | Gone::Closed => Closed::ByClient,
+            Gone::Over(why) => why,
+            Gone::Closed => Closed::ByClient,
             Gone::TooSlow => Closed::OutputLimit,
             Gone::Killed | Gone::Forbidden => Closed::Killed,
             Gone::Idle => Closed::Idle,

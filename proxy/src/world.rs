@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use slotway::ScanDesk;
 use slotway_protocol::{
     Command, CommandTable, PlanRules, RequestLimits, RequestScan, RequestScanner,
 };
@@ -12,11 +13,11 @@ use tokio::time::Instant;
 
 use crate::{
     ProxyConfig, ProxyLimits,
+    log::EventRing,
     own::{self, Backend, Moment, Settings, TrackingSupport},
+    scripts::Scripts,
+    subscribe::Audience,
 };
-
-/// How many events `PROXY LOG` keeps.
-const EVENTS_MAX: usize = 128;
 
 /// The commands, the rules and the bounds: the same for all sessions, and as long as the proxy runs.
 #[derive(Debug)]
@@ -28,9 +29,16 @@ pub(crate) struct World {
     pub(crate) deadline: Duration,
     /// How many bytes the commands of a transaction may have.
     pub(crate) transaction_bytes_max: usize,
+    /// Scripts that were sent whole.
+    pub(crate) scripts: Scripts,
+    /// Who listens.
+    pub(crate) audience: Arc<Audience>,
+    /// The walks of SCAN, which a client may go on with at any worker.
+    pub(crate) scans: Arc<ScanDesk>,
     /// What connections answer by.
     pub(crate) own: Arc<own::World>,
-    started: Instant,
+    /// When the proxy began.
+    pub(crate) started: Instant,
 }
 
 impl World {
@@ -38,7 +46,7 @@ impl World {
         config: &ProxyConfig,
         table: CommandTable,
         backend: Backend,
-        port: u16,
+        (port, events): (u16, EventRing),
     ) -> Self {
         let (table, rules) = (Arc::new(table), Arc::new(config.rules.clone()));
         let settings = Settings {
@@ -49,7 +57,7 @@ impl World {
             port,
             run_id: run_id(),
             tracking: TrackingSupport::Refused,
-            events_max: EVENTS_MAX,
+            events,
         };
         Self {
             table,
@@ -57,6 +65,9 @@ impl World {
             limits: config.limits,
             deadline: config.cluster.limits.deadline,
             transaction_bytes_max: config.limits.output_max,
+            scripts: Scripts::default(),
+            audience: Arc::default(),
+            scans: Arc::default(),
             own: Arc::new(own::World::new(settings, backend)),
             started: Instant::now(),
         }

@@ -4,15 +4,16 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 
-/// Start a real cluster on this machine
+/// Start a real cluster on this machine, and the proxy in front of it
 ///
 /// Runs valkey-server or redis-server processes as one cluster, ready in about two seconds, without
-/// Docker. Ctrl-C stops everything; the data stays, and the next run goes on with it. No server is
-/// left behind, however this ends.
+/// Docker. The proxy makes it one server for any client, also one that knows nothing of clusters.
+/// Ctrl-C stops everything; the data stays, and the next run goes on with it. No server is left
+/// behind, however this ends.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
-  slotway dev                          three primaries with one replica each
+  slotway dev                          three primaries with one replica each, and the proxy
   slotway dev --primaries 5 --fresh    another shape, starting empty
   slotway dev kill shard1              from a second terminal: watch a failover
   slotway dev status --output json     for scripts")]
@@ -61,6 +62,18 @@ pub(crate) struct StartArgs {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 
+    /// The cluster alone, without the proxy in front of it
+    #[arg(long, conflicts_with_all = ["proxy_port", "admin"])]
+    pub(crate) no_proxy: bool,
+
+    /// The proxy's port, or the next free one [default: 6379]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) proxy_port: Option<u16>,
+
+    /// The port of the proxy's health, metrics and API, or the next free one; or off [default: 9379]
+    #[arg(long, value_name = "PORT", value_parser = parse_admin)]
+    pub(crate) admin: Option<AdminPort>,
+
     /// The server to run [default: $SLOTWAY_SERVER, else valkey-server or redis-server on PATH]
     #[arg(long, value_name = "PATH")]
     pub(crate) server: Option<PathBuf>,
@@ -81,13 +94,22 @@ pub(crate) struct StartArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 
-    /// Encrypt everything, with certificates made for this cluster
+    /// Encrypt what the nodes say, with certificates made for this cluster; to the proxy it is plain
     #[arg(long)]
     pub(crate) tls: bool,
 
     /// How long a node may be silent before it is suspected, such as 2s or 500ms [default: 2s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) node_timeout: Option<Duration>,
+}
+
+/// Where the proxy shows how it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AdminPort {
+    /// Nowhere.
+    Off,
+    /// On the first free port from here on.
+    From(u16),
 }
 
 /// What to do with the cluster that runs on the folder.
@@ -123,6 +145,14 @@ pub(crate) struct TargetArgs {
     pub(crate) target: String,
 }
 
+fn parse_admin(text: &str) -> Result<AdminPort, String> {
+    if text == "off" {
+        return Ok(AdminPort::Off);
+    }
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.map(AdminPort::From).ok_or_else(|| "write a port from 1 to 65535, or off".to_owned())
+}
+
 /// Reads `2s`, `500ms`, `1.5s`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.strip_suffix("ms") {
@@ -144,6 +174,16 @@ mod tests {
     fn check(text: &str, millis: Option<u64>) {
         let got = parse_duration(text).ok();
         assert_eq!(got, millis.map(Duration::from_millis), "{text:?}");
+    }
+
+    #[test]
+    fn an_admin_port_is_a_port_or_off() {
+        let read = |text| parse_admin(text).ok();
+        assert_eq!(read("off"), Some(AdminPort::Off));
+        assert_eq!(read("9379"), Some(AdminPort::From(9379)));
+        for bad in ["", "0", "65536", "-1", "on", "127.0.0.1:9379"] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -6,26 +6,39 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::event::ProxyStatus;
 use crate::{LocalCluster, binary::find_on};
+
+/// The port that clients take when they are told none.
+const PORT: u16 = 6379;
 
 /// Any of them talks to any server.
 const CLIENTS: [&str; 2] = ["redis-cli", "valkey-cli"];
 
-/// The command that gets a person in.
-pub(crate) fn connect_line(cluster: &LocalCluster) -> String {
+/// Where to connect, and the command that gets a person in, a line each.
+pub(crate) fn connect_lines(cluster: &LocalCluster, proxy: Option<&ProxyStatus>) -> Vec<String> {
     let settings = cluster.settings();
-    let client = client(env::var_os("PATH").as_deref(), settings.binary.path());
-    let mut line = format!("{} -c -p {}", near(&client).display(), cluster.node(0).port());
-    if let Some(tls) = cluster.tls() {
-        line.push_str(&format!(" --tls --cacert {}", tls.ca.display()));
+    let client = near(&client(env::var_os("PATH").as_deref(), settings.binary.path()));
+    let client = client.display();
+    let (node, access) = (cluster.node(0).addr(), &settings.access);
+    let askpass = if access.password.is_some() { " --askpass" } else { "" };
+    let scheme = if cluster.tls().is_some() { "rediss" } else { "redis" };
+    let mut lines = Vec::new();
+    if let Some(proxy) = proxy {
+        let port = if proxy.port == PORT { String::new() } else { format!(" -p {}", proxy.port) };
+        let command = format!("{client}{port}{askpass} set hello world");
+        lines.push(("any client", proxy.url.clone(), command));
     }
-    if let Some(user) = &settings.access.user {
-        line.push_str(&format!(" --user {user}"));
+    let tls = cluster.tls().map(|tls| format!(" --tls --cacert {}", near(&tls.ca).display()));
+    let user = access.user.as_ref().map(|user| format!(" --user {user}"));
+    let (tls, user) = (tls.unwrap_or_default(), user.unwrap_or_default());
+    let command = format!("{client} -c -p {}{tls}{user}{askpass}", node.port());
+    lines.push(("cluster clients", format!("{scheme}://{node}"), command));
+    if let Some(admin) = proxy.and_then(|proxy| proxy.admin.clone()) {
+        lines.push(("admin", admin, "health, metrics, API".into()));
     }
-    if settings.access.password.is_some() {
-        line.push_str(" --askpass");
-    }
-    line
+    let width = lines.iter().map(|(_, url, _)| url.len()).max().unwrap_or(0);
+    lines.iter().map(|(who, url, how)| format!("{who:<15}   {url:<width$}   {how}")).collect()
 }
 
 /// This program, as a person calls it: by its path if that was how it was called.

@@ -40,6 +40,30 @@ pub(crate) struct Status {
     pub(crate) dir: String,
     pub(crate) process: u32,
     pub(crate) shards: Vec<ShardStatus>,
+    /// Who stands in front of it, if anybody does.
+    pub(crate) proxy: Option<ProxyStatus>,
+}
+
+/// Where the proxy is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct ProxyStatus {
+    /// What any client is given.
+    pub(crate) url: String,
+    pub(crate) port: u16,
+    /// Where health, metrics and the API are.
+    pub(crate) admin: Option<String>,
+}
+
+impl ProxyStatus {
+    pub(crate) fn of(port: u16, admin: Option<u16>) -> Self {
+        let admin = admin.map(|port| format!("http://localhost:{port}"));
+        Self { url: format!("redis://localhost:{port}"), port, admin }
+    }
+
+    fn text(&self) -> String {
+        let admin = self.admin.as_ref().map(|admin| format!("\n  admin     {admin}"));
+        format!("  proxy     {}{}", self.url, admin.unwrap_or_default())
+    }
 }
 
 /// How one shard is.
@@ -104,12 +128,14 @@ impl Event {
 
 impl Status {
     fn text(&self) -> String {
+        let proxy = self.proxy.as_ref().map(|proxy| format!("\n\n{}", proxy.text()));
         format!(
-            "  {}   data {}   process {}\n\n{}",
+            "  {}   data {}   process {}\n\n{}{}",
             self.server,
             self.dir,
             self.process,
-            shard_table(&self.shards)
+            shard_table(&self.shards),
+            proxy.unwrap_or_default()
         )
     }
 }

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    event::{Event, NodeRole, NodeStatus, Request, ShardStatus, Status, slot_text},
+    event::{Event, NodeRole, NodeStatus, ProxyStatus, Request, ShardStatus, Status, slot_text},
     folder::{DataFolder, Saved},
     outlook::Outlook,
     screen::Screen,
@@ -28,6 +28,7 @@ pub(crate) struct Desk {
     pub(crate) cluster: Mutex<LocalCluster>,
     pub(crate) folder: DataFolder,
     pub(crate) screen: Arc<Screen>,
+    pub(crate) proxy: Option<ProxyStatus>,
     /// Told when everything shall end.
     pub(crate) stop: Notify,
 }
@@ -88,6 +89,7 @@ impl Desk {
             dir: self.folder.path().display().to_string(),
             process: std::process::id(),
             shards,
+            proxy: self.proxy.clone(),
         })
     }
 

@@ -1,6 +1,7 @@
-//! The first terminal: starts the cluster, shows it, and stays until it is told to stop.
+//! The first terminal: starts the cluster and who stands in front of it, shows them, and stays until
+//! it is told to stop.
 
-use std::{collections::HashSet, io, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashSet, fs::File, io, path::Path, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::{
@@ -11,10 +12,11 @@ use tokio::{
 
 use super::{
     args::StartArgs,
-    connect::{connect_line, program},
+    connect::{connect_lines, program},
     control::Control,
-    event::{Event, ShardStatus, shard_table},
+    event::{Event, ProxyStatus, ShardStatus, shard_table},
     folder::{DataFolder, Saved},
+    front::{Chosen, Front},
     outlook::Outlook,
     password::{VARIABLE, password},
     perform::{Desk, shards},
@@ -40,7 +42,12 @@ pub(crate) enum Ended {
 }
 
 /// Starts a cluster, and returns when everything has stopped.
-pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Result<Ended, Error> {
+pub(crate) async fn run<F: Front>(
+    args: &StartArgs,
+    dir: &Path,
+    screen: Arc<Screen>,
+    front: &F,
+) -> Result<Ended, Error> {
     let mut signals = Signals::new().map_err(Error::file("watch signals of", "/proc/self"))?;
     // A shape that cannot be is a mistake before anything is touched.
     Layout::new(args.primaries.unwrap_or(3), args.replicas.unwrap_or(1), args.hosts)?;
@@ -58,13 +65,25 @@ pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Re
         env!("CARGO_PKG_VERSION"),
         dir.display()
     ));
-    let cluster = tokio::select! {
-        started = start(args, binary, password, &folder, &screen) => started?,
+    let begin = async {
+        let chosen = Chosen::open(args)?;
+        let cluster = start(args, binary, password, &folder, &screen).await?;
+        match stand_in_front(args, chosen, &cluster, front, &screen).await {
+            Ok(running) => Ok((cluster, running)),
+            Err(error) => {
+                cluster.shut_down().await;
+                Err(error)
+            }
+        }
+    };
+    let (cluster, running) = tokio::select! {
+        begun = begin => begun?,
         () = signals.any() => return Ok(Ended::Interrupted),
     };
-    show_ready(&cluster, &screen).await?;
+    let proxy = running.as_ref().map(|running| running.status.clone());
+    show_ready(&cluster, proxy.as_ref(), &screen).await?;
     let cluster = Mutex::new(cluster);
-    let desk = Arc::new(Desk { cluster, folder, screen, stop: Notify::new() });
+    let desk = Arc::new(Desk { cluster, folder, screen, proxy, stop: Notify::new() });
     tokio::select! {
         () = signals.any() => {}
         () = desk.stop.notified() => {}
@@ -72,8 +91,34 @@ pub(crate) async fn run(args: &StartArgs, dir: &Path, screen: Arc<Screen>) -> Re
         () = control.serve(Arc::clone(&desk)) => {}
     }
     drop(control);
-    stop(&desk, &mut signals).await;
+    stop(&desk, front, running, &mut signals).await;
     Ok(Ended::Stopped)
+}
+
+/// Who stands in front.
+struct Fronted<R> {
+    running: R,
+    status: ProxyStatus,
+    /// Others of ours keep off its ports.
+    _locks: Vec<File>,
+}
+
+async fn stand_in_front<F: Front>(
+    args: &StartArgs,
+    chosen: Chosen,
+    cluster: &LocalCluster,
+    front: &F,
+    screen: &Screen,
+) -> Result<Option<Fronted<F::Running>>, Error> {
+    if args.no_proxy {
+        return Ok(None);
+    }
+    let doors = chosen.complete(args)?;
+    doors.notes().iter().for_each(|text| screen.say(&format!("  note: {text}")));
+    let status = doors.status();
+    let (post, locks) = doors.post(cluster);
+    let running = front.start(post).await?;
+    Ok(Some(Fronted { running, status, _locks: locks }))
 }
 
 /// Starts a new cluster, or the one of the last run.
@@ -201,10 +246,15 @@ struct Ready<'a> {
     seconds: f64,
     server: String,
     shards: &'a [ShardStatus],
+    proxy: Option<&'a ProxyStatus>,
     tls_ca: Option<&'a Path>,
 }
 
-async fn show_ready(cluster: &LocalCluster, screen: &Screen) -> Result<(), Error> {
+async fn show_ready(
+    cluster: &LocalCluster,
+    proxy: Option<&ProxyStatus>,
+    screen: &Screen,
+) -> Result<(), Error> {
     let shards = shards(cluster).await?;
     let took = screen.elapsed();
     let tls_ca = cluster.tls().map(|tls| tls.ca.as_path());
@@ -213,6 +263,7 @@ async fn show_ready(cluster: &LocalCluster, screen: &Screen) -> Result<(), Error
         seconds: took.as_secs_f64(),
         server: cluster.settings().binary.to_string(),
         shards: &shards,
+        proxy,
         tls_ca,
     });
     let first = Outlook::of_losing(cluster.node(0).port(), &shards);
@@ -223,14 +274,14 @@ async fn show_ready(cluster: &LocalCluster, screen: &Screen) -> Result<(), Error
     let program = program();
     screen.say(&format!(
         "\n{}\n\n  ready in {}\n\n  \
-         connect   {}\n\n  \
-         try       {program} dev status\n            \
-         {program} dev kill shard1\n            \
+         {}\n\n  \
+         try   {program} dev status\n        \
+         {program} dev kill shard1\n        \
          {program} dev add\n\n  \
          Ctrl-C stops everything; the data stays (--fresh starts empty)",
         shard_table(&shards),
         seconds(took),
-        connect_line(cluster)
+        connect_lines(cluster, proxy).join("\n  ")
     ));
     Ok(())
 }
@@ -257,11 +308,22 @@ async fn watch(desk: &Desk) {
     }
 }
 
-/// Ends the servers in good order; a second signal ends them at once.
-async fn stop(desk: &Desk, signals: &mut Signals) {
+/// Ends who stands in front, then the servers in good order; a second signal ends all at once.
+async fn stop<F: Front>(
+    desk: &Desk,
+    front: &F,
+    running: Option<Fronted<F::Running>>,
+    signals: &mut Signals,
+) {
     desk.screen.say("\n  stopping; the data stays");
+    let all = async {
+        if let Some(fronted) = running {
+            front.stop(fronted.running).await;
+        }
+        desk.cluster.lock().await.shut_down().await;
+    };
     tokio::select! {
-        () = async { desk.cluster.lock().await.shut_down().await } => {}
+        () = all => {}
         () = signals.any() => {}
     }
 }

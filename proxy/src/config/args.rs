@@ -79,6 +79,11 @@ impl ProxyArgs {
     pub fn load(&self) -> Result<ProxyConfig, Problems> {
         load(&self.0, &Environment::of_process())
     }
+
+    /// What they say, whatever the environment of this process is.
+    pub fn load_alone(&self) -> Result<ProxyConfig, Problems> {
+        load(&self.0, &Environment::default())
+    }
 }
 
 impl ReadArgs {

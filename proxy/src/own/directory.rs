@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -32,6 +33,13 @@ pub struct Card {
     face: Mutex<Face>,
     ask: Mutex<Option<Ask>>,
     asked: Notify,
+    line: OnceLock<Weak<dyn Hangup>>,
+}
+
+/// A connection that others can shut.
+pub trait Hangup: fmt::Debug + Send + Sync {
+    /// From now on the client reads the end, and nothing that it sends arrives.
+    fn hang_up(&self);
 }
 
 /// What a session is asked to do by another one, or by the operator.
@@ -58,7 +66,7 @@ impl Directory {
         let id = self.entered.fetch_add(1, Ordering::Relaxed) + 1;
         let face = Mutex::new(Face::new(user, arrival.at));
         let (ask, asked) = (Mutex::default(), Notify::new());
-        let card = Arc::new(Card { id, arrival, face, ask, asked });
+        let card = Arc::new(Card { id, arrival, face, ask, asked, line: OnceLock::new() });
         self.cards.lock().insert(id, card.clone());
         card
     }
@@ -114,12 +122,25 @@ impl Card {
         self.face.lock().line(self.id, &self.arrival, now, wording)
     }
 
+    /// Lets the connection be shut at once, by whoever asks that it be closed.
+    pub(crate) fn on_line(&self, line: Weak<dyn Hangup>) {
+        // A session has one connection.
+        let _ = self.line.set(line);
+    }
+
     /// Asks the session something. It does it as soon as its worker comes to it; a session that is
     /// to be closed is asked nothing else.
     pub fn ask(&self, ask: Ask) {
         let mut pending = self.ask.lock();
         if *pending != Some(Ask::Close) {
             *pending = Some(ask);
+        }
+        drop(pending);
+        // Who is told that it was closed may count on it.
+        if ask == Ask::Close
+            && let Some(line) = self.line.get().and_then(Weak::upgrade)
+        {
+            line.hang_up();
         }
         self.asked.notify_one();
     }

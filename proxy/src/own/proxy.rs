@@ -2,6 +2,8 @@
 
 use slotway_protocol::{Command, CommandBuf};
 
+use crate::log::Colour;
+
 use super::{
     Errand, Identity, Moment, Outcome, ReplyWriter, World,
     args::{integer, is, quoting},
@@ -16,7 +18,7 @@ const HELP: [&str; 15] = [
     "INFO",
     "    Show the state of the proxy, as the section slotway of INFO does.",
     "LOG [<count>]",
-    "    List the latest events, the newest first: time, how often, what. The default is 10.",
+    "    List the latest events, the newest first. The default is 10.",
     "NODES",
     "    List the nodes of the cluster, as the proxy knows them.",
     "ROUTE <command> [<arg> ...]",
@@ -103,12 +105,9 @@ fn log(command: &Command<'_>, world: &World, reply: &mut ReplyWriter<'_>) {
     let Some(count) = count else {
         return reply.error(b"ERR count is not an integer or out of range");
     };
-    let entries = world.log().latest(count);
-    reply.array(entries.len());
-    for entry in entries {
-        reply.array(3);
-        reply.integer(i64::try_from(entry.at.as_millis()).unwrap_or(i64::MAX));
-        reply.integer(entry.times.cast_signed());
-        reply.bulk(entry.text.as_bytes());
+    let lines = world.log().newest(count);
+    reply.array(lines.len());
+    for line in lines.iter().rev() {
+        reply.bulk(line.text(Colour::Plain).as_bytes());
     }
 }

@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use slotway::{Client, Error, cmd};
 use slotway_protocol::{CommandBuf, CommandTable, PlanRules};
 
-use super::{Backend, Directory, EventLog, Pause};
+use super::{Backend, Directory, Pause};
+use crate::log::EventRing;
 
 /// What all sessions share: who else is there, what the cluster is, what the operator decided.
 #[derive(Debug)]
@@ -21,7 +22,6 @@ pub struct World {
     backend: Mutex<Arc<Backend>>,
     directory: Arc<Directory>,
     pause: Pause,
-    log: EventLog,
     rejected: AtomicU64,
 }
 
@@ -42,8 +42,8 @@ pub struct Settings {
     pub run_id: String,
     /// What becomes of `CLIENT TRACKING ON`.
     pub tracking: TrackingSupport,
-    /// How many events `PROXY LOG` keeps.
-    pub events_max: usize,
+    /// What `PROXY LOG` shows.
+    pub events: EventRing,
 }
 
 /// What becomes of `CLIENT TRACKING ON`.
@@ -71,13 +71,11 @@ pub struct Moment {
 impl World {
     /// The shared state of a proxy in front of these servers.
     pub fn new(settings: Settings, backend: Backend) -> Self {
-        let log = EventLog::new(settings.events_max);
         Self {
             settings,
             backend: Mutex::new(Arc::new(backend)),
             directory: Arc::default(),
             pause: Pause::default(),
-            log,
             rejected: AtomicU64::new(0),
         }
     }
@@ -108,8 +106,8 @@ impl World {
     }
 
     /// What happened lately, for `PROXY LOG`.
-    pub fn log(&self) -> &EventLog {
-        &self.log
+    pub fn log(&self) -> &EventRing {
+        &self.settings.events
     }
 
     /// Counts a connection that was not taken.

@@ -4,10 +4,12 @@ mod answers;
 mod forward;
 mod listening;
 mod replicas;
+mod scripts;
 mod standing;
 mod transactions;
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -32,6 +34,7 @@ use super::{
 };
 use crate::{
     engines::{Engines, Ways},
+    metrics::Closed,
     own::{self, Activity, Hearing, Identity, Paused, Standing, Switch, Unblock, barred},
     reply,
     subscribe::{Listened, Listening, SubscribeVerb},
@@ -57,6 +60,7 @@ pub(crate) struct Desk {
     /// Commands whose turn has come to be sent again.
     due: Vec<Sequence>,
     hold: Hold,
+    farewell: Closed,
     transaction: Option<Queue>,
     watch: Watch,
     /// Where its writes went, for WAIT.
@@ -64,8 +68,12 @@ pub(crate) struct Desk {
     /// Ends the command that waits.
     unblock: Option<oneshot::Sender<Unblock>>,
     listening: Option<Box<Listening>>,
+    /// Messages whose replies are due, and how many clients of the proxy are told of them.
+    published: VecDeque<(Sequence, usize)>,
     /// Where commands without keys go, so that they stay in their order.
     home: Slot,
+    /// Calls of scripts that a node did not know, and what it said.
+    unknown: Vec<(Sequence, Vec<u8>)>,
     /// Replies that are to be written.
     pub(crate) out: Vec<u8>,
 }
@@ -135,11 +143,14 @@ impl Desk {
             epoch: 0,
             due: Vec::new(),
             hold: Hold::Nothing,
+            farewell: Closed::ByClient,
             transaction: None,
             watch: Watch::Nothing,
             written: Written::default(),
             unblock: None,
             listening: None,
+            published: VecDeque::new(),
+            unknown: Vec::new(),
             home,
             out: Vec::new(),
         }
@@ -196,15 +207,21 @@ impl Desk {
     }
 
     /// Takes no more commands.
-    pub(crate) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self, why: Closed) {
         self.hold = Hold::Leaving;
+        self.farewell = why;
+    }
+
+    /// Why the session ends, when it does so by itself.
+    pub(crate) fn farewell(&self) -> Closed {
+        self.farewell
     }
 
     /// Answers with an error behind everything that is owed, and takes no more commands.
-    pub(crate) fn refuse_all(&mut self, text: &str) {
+    pub(crate) fn refuse_all(&mut self, text: &str, why: Closed) {
         self.ring.counts.ask(None);
         self.ring.answer(&reply::of_text(text), false, &mut self.out);
-        self.leave();
+        self.leave(why);
     }
 
     /// Lets go of what only a session that is owed something needs.
@@ -223,6 +240,11 @@ impl Desk {
         }
         let (plan, spec) = Plan::and_spec(command, &around.world.table, &around.world.rules);
         self.ring.counts.ask(spec);
+        if let Plan::Single { class: RetryClass::Script, .. }
+        | Plan::AnyNode { class: RetryClass::Script } = plan
+        {
+            around.world.scripts.learn(command);
+        }
         if let Plan::Single { slot, class } = plan
             && self.is_plain()
             && !around.world.own.pause().has_begun()
@@ -268,6 +290,7 @@ impl Desk {
             Plan::Single { slot, class } => self.send(command.bytes(), slot, class, around),
             // What has no key is about any: it comes after all that was sent before.
             Plan::AnyNode { class } if self.ring.is_all_in(self.home) => {
+                self.publish(command, around);
                 self.send(command.bytes(), self.home, class, around)
             }
             Plan::Refused(_) if own::is_proxy(command) => self.answer_proxy(command, around),
@@ -290,10 +313,11 @@ impl Desk {
                 self.wait(command, around)
             }
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
-                self.note_plan(&plan, around);
                 if let Plan::Split(split) = &plan {
                     self.ring.counts.split(split.parts().len());
                 }
+                self.note_plan(&plan, around);
+                around.world.scripts.learn(command);
                 let sequence = self.hold_up();
                 let engine = around.engines.of(self.me.protocol());
                 around.errands.push(Errand::call(sequence, engine, command));

@@ -102,6 +102,11 @@ impl Queue {
         self.commands
     }
 
+    /// Sees to it that none is run.
+    pub(crate) fn spoil(&mut self) {
+        self.spoilt = true;
+    }
+
     /// Whether a command was turned down, so that none may be run.
     pub(crate) fn is_spoilt(&self) -> bool {
         self.spoilt

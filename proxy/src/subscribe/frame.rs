@@ -56,13 +56,6 @@ fn word(kind: ChannelKind) -> &'static [u8] {
     }
 }
 
-/// The answer to PING of a client that speaks RESP2 and has subscriptions, with what it said.
-pub fn subscriber_pong(said: Option<&[u8]>) -> Vec<u8> {
-    let mut out = b"*2\r\n$4\r\npong\r\n".to_vec();
-    encode_bulk(&mut out, said.unwrap_or_default());
-    out
-}
-
 fn head(protocol: Protocol, elements: usize, out: &mut Vec<u8>) {
     let kind = match protocol {
         Protocol::Resp2 => b'*',

@@ -1,9 +1,11 @@
 //! What a client has been told that it is subscribed to.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use slotway::ChannelKind;
+
+use super::Audience;
 
 /// The subscriptions of one client, counted as servers count them.
 #[derive(Debug, Default)]
@@ -11,6 +13,7 @@ pub(super) struct Held {
     channels: BTreeSet<Bytes>,
     patterns: BTreeSet<Bytes>,
     sharded: BTreeSet<Bytes>,
+    audience: Arc<Audience>,
 }
 
 /// How many subscriptions of each sort a client has, as `CLIENT LIST` shows them.
@@ -25,15 +28,35 @@ pub struct SubscriptionCounts {
 }
 
 impl Held {
+    /// Nothing, among those who listen.
+    pub(super) fn among(audience: Arc<Audience>) -> Self {
+        let mut held = Self::default();
+        held.audience = audience;
+        held
+    }
+
+    /// Nothing from now on.
+    pub(super) fn clear(&mut self) {
+        for kind in [ChannelKind::Plain, ChannelKind::Pattern, ChannelKind::Sharded] {
+            for name in std::mem::take(self.sort_mut(kind)) {
+                self.audience.leave(kind, &name);
+            }
+        }
+    }
+
     /// Adds one, and returns the count that its confirmation tells.
     pub(super) fn join(&mut self, kind: ChannelKind, name: &Bytes) -> usize {
-        self.sort_mut(kind).insert(name.clone());
+        if self.sort_mut(kind).insert(name.clone()) {
+            self.audience.join(kind, name);
+        }
         self.count(kind)
     }
 
     /// Takes one away, if it is there, and returns the count that is told.
     pub(super) fn leave(&mut self, kind: ChannelKind, name: &Bytes) -> usize {
-        self.sort_mut(kind).remove(name);
+        if self.sort_mut(kind).remove(name) {
+            self.audience.leave(kind, name);
+        }
         self.count(kind)
     }
 
@@ -80,6 +103,12 @@ impl Held {
             ChannelKind::Pattern => &mut self.patterns,
             ChannelKind::Sharded => &mut self.sharded,
         }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -379,7 +379,7 @@ def pub_sub():
     got = []
     pubsub = r.pubsub(ignore_subscribe_messages=True)
     pubsub.subscribe(**{"c:handler": lambda message: got.append(message["data"])})
-    thread = pubsub.run_in_thread(sleep_time=0.01)
+    thread = pubsub.run_in_thread(sleep_time=0.01, daemon=True)
     until(lambda: r.publish("c:handler", "x"), "nobody hears")
     yield "in a thread", until(lambda: got, "no message came")[0]
     thread.stop()

@@ -36,6 +36,7 @@ struct Side {
 
 impl Side {
     fn new(clients: Vec<Client>) -> Self {
+        let log = EventRing::new(10);
         let settings = Settings {
             table: Arc::new(CommandTable::builtin()),
             rules: Arc::default(),
@@ -44,10 +45,9 @@ impl Side {
             port: 6379,
             run_id: "0".repeat(40),
             tracking: TrackingSupport::Refused,
-            events_max: 10,
+            events: log.clone(),
         };
         let world = World::new(settings, Backend::of_info("redis_version:7.0.15").unwrap());
-        let log = EventRing::new(10);
         let view = Arc::new(AdminView::new(Facts {
             listeners: vec!["main".into(), "odd \"one\"\\".into()],
             directory: world.directory().clone(),

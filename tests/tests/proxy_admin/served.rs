@@ -101,8 +101,15 @@ async fn whoever_waits_or_listens_is_seen(proxy: &Proxy, admin: SocketAddr) {
     assert_eq!(states, ["blocked", "subscribed"]);
     drop((waits, listens));
     until(admin, "slotway_client_connections", &[], 0.0).await;
-    let families = until(admin, "slotway_upstream_leases", &[], 0.0).await;
-    let left = &families["slotway_client_disconnects_total"];
+    until(admin, "slotway_upstream_leases", &[], 0.0).await;
+    let mut quits = proxy.wire().await;
+    quits.ask(&["QUIT"]).await;
+    let mut babbles = proxy.wire().await;
+    babbles.send_bytes(b"*x\r\n").await;
+    let left = "slotway_client_disconnects_total";
+    until(admin, left, &[("reason", "quit")], 1.0).await;
+    let families = until(admin, left, &[("reason", "protocol_error")], 1.0).await;
+    let left = &families[left];
     assert!(left.sum(&[("reason", "client")]) >= 3.0);
     assert_eq!(left.sum(&[("reason", "panic")]), 0.0);
 }

@@ -1,10 +1,11 @@
 //! What has to ask the cluster, beside a server that is none.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use slotway::{Client, Config, cmd};
 use slotway_cluster::{Spec, TestCluster, TestServer};
 use slotway_protocol::{CommandBuf, Protocol, Value};
+use slotway_proxy::log::Line;
 use slotway_proxy::own::{Errands, Moment, Outcome, World, proxy};
 
 use crate::{
@@ -141,7 +142,7 @@ async fn the_proxy_tells_of_itself() {
     let client = Client::connect(Config::new([cluster.node(0).addr().clone()])).await.unwrap();
     let (_standalone, mut real) = start(TestServer::Valkey91).await;
     let world = world(&mut real);
-    world.log().add(Duration::from_millis(5), "a node is gone");
+    world.log().push(Line::of(tracing::Level::WARN, "slotway", "a node is gone"));
     let mut ours = Ours::new(&world, crate::nobody(), None);
     ours.ask(&words("HELLO 3"));
     assert_eq!(ours.me.as_ref().unwrap().protocol(), Protocol::Resp3);
@@ -152,7 +153,7 @@ async fn the_proxy_tells_of_itself() {
         ("PROXY ROUTE MGET a b", "the nodes of its keys, in 2 parts"),
         ("PROXY ROUTE DBSIZE", "all primaries: sum"),
         ("PROXY ROUTE GET", "-ERR wrong number of arguments for 'get' command\r\n"),
-        ("PROXY LOG", "*1\r\n*3\r\n:5\r\n:1\r\n$14\r\na node is gone\r\n"),
+        ("PROXY LOG", "a node is gone\r\n"),
         ("PROXY LOG x", "-ERR count is not an integer or out of range\r\n"),
         ("PROXY CLIENTS", "cmd=proxy|clients"),
         ("PROXY INFO", "clients:1\r\n"),
@@ -165,4 +166,18 @@ async fn the_proxy_tells_of_itself() {
         let found = String::from_utf8_lossy(&found);
         assert!(found.contains(expected), "{line}: {found}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_is_gone_is_missing_from_the_sums_and_that_is_told() {
+    let cluster = TestCluster::start(Spec::on(TestServer::Valkey91).shape(3, 0)).await.unwrap();
+    let client = Client::connect(Config::new([cluster.node(0).addr().clone()])).await.unwrap();
+    let (_standalone, mut real) = start(TestServer::Valkey91).await;
+    let world = world(&mut real);
+    let mut ours = Ours::new(&world, ("a:1".to_owned(), "b:1".to_owned()), None);
+    cluster.kill(2);
+    let info = errand(&mut ours, &world, &client, "INFO").await;
+    let info = String::from_utf8(info).unwrap();
+    assert!(info.contains("primaries_asked:3\r\nprimaries_missing:1\r\n"), "{info}");
+    assert!(info.contains("loading:0\r\n"), "{info}");
 }

@@ -12,6 +12,7 @@ use slotway_protocol::{
     CommandBuf, CommandTable, NodeAddr, Plan, PlanRules, ReplyLimits, ReplyScan, ReplyScanner,
     Secret, Value,
 };
+use slotway_proxy::log::EventRing;
 use slotway_proxy::own::{
     Arrival, Ask, Backend, Errand, Hearing, Identity, Moment, Outcome, Settings, TrackingSupport,
     Via, World, answer, barred,
@@ -86,7 +87,7 @@ pub(crate) fn world(real: &mut Real) -> Arc<World> {
         port: 6379,
         run_id: "a".repeat(40),
         tracking: TrackingSupport::Served,
-        events_max: 10,
+        events: EventRing::new(10),
     };
     let info = real.value(&["INFO", "server"]);
     let backend = Backend::of_info(info.as_str().unwrap()).unwrap();

@@ -1,103 +1,80 @@
-//! A client that subscribes: at a plain server, or at a session of the proxy.
+//! A client that subscribes: over a wire, or at a session of its own.
 
-use std::{future::poll_fn, io, time::Duration};
+use std::{future::poll_fn, time::Duration};
 
 use slotway::{Client, CommandBuf, Error, NodeAddr, Protocol};
-use slotway_protocol::{CommandTable, ReplyLimits, ReplyScan, ReplyScanner, encode_command};
-use slotway_proxy::subscribe::{
-    Listened, Listening, SubscribeVerb, refused_to_subscriber, subscriber_pong,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use slotway_protocol::{ReplyLimits, ReplyScan, ReplyScanner};
+use slotway_proxy::subscribe::{Listened, Listening, SubscribeVerb};
+use slotway_tests::wire::Wire;
+use tokio::time::timeout;
 
 use crate::PATIENCE;
 
-/// As many as no script has.
-const SUBSCRIPTIONS_MAX: usize = 1_000;
+/// A client of a server, or of the proxy.
+pub(crate) struct Ears(Wire);
 
-/// Bytes to a plain server, and back.
-pub(crate) struct Plain {
-    stream: TcpStream,
-    unread: Vec<u8>,
-}
-
-/// What the proxy has for one client.
-pub(crate) struct Session {
-    pub(crate) listening: Listening,
-    protocol: Protocol,
-    unread: Vec<u8>,
-}
-
-impl Plain {
+impl Ears {
     pub(crate) async fn connect(addr: &NodeAddr, protocol: Protocol) -> Self {
-        let stream = TcpStream::connect((addr.host(), addr.port())).await.unwrap();
-        let mut plain = Self { stream, unread: Vec::new() };
+        let mut wire = Wire::connect(addr).await.unwrap();
         if protocol == Protocol::Resp3 {
-            plain.say(&["HELLO", "3"]).await;
-            plain.hear(1).await;
+            wire.ask(&["HELLO", "3"]).await;
         }
-        plain
+        Self(wire)
     }
 
     pub(crate) async fn say(&mut self, words: &[&str]) {
-        let mut bytes = Vec::new();
-        encode_command(&mut bytes, words);
-        self.stream.write_all(&bytes).await.unwrap();
+        self.0.send(words).await;
     }
 
     /// The next frames, so many.
     pub(crate) async fn hear(&mut self, frames: usize) -> String {
-        let more = async |stream: &mut TcpStream, unread: &mut Vec<u8>| {
-            assert_ne!(stream.read_buf(unread).await?, 0, "the server closed");
-            Ok::<_, io::Error>(())
-        };
-        loop {
-            if let Some(heard) = take_frames(&mut self.unread, frames) {
-                return heard;
-            }
-            let read = timeout(PATIENCE, more(&mut self.stream, &mut self.unread)).await;
-            read.unwrap_or_else(|_| panic!("{frames} frames in {:?}", text(&self.unread))).unwrap();
+        let mut heard = Vec::new();
+        for _ in 0..frames {
+            heard.extend(self.0.reply().await);
         }
+        text(&heard)
+    }
+
+    /// The next frame, if there is one before so much time has passed.
+    pub(crate) async fn hears_already(&mut self, patience: Duration) -> Option<String> {
+        let frame = timeout(patience, self.0.try_reply()).await.ok()?;
+        Some(text(&frame.unwrap()))
+    }
+
+    /// Everything until the connection is closed.
+    pub(crate) async fn rest(self) -> String {
+        text(&self.0.rest().await)
     }
 }
 
-impl Session {
-    pub(crate) fn new(client: &Client, protocol: Protocol) -> Self {
-        let listening = Listening::new(client.clone(), SUBSCRIPTIONS_MAX, error_reply);
-        Self { listening, protocol, unread: Vec::new() }
-    }
+/// What a session has for its client, which speaks RESP2.
+pub(crate) struct Session {
+    pub(crate) listening: Listening,
+    unread: Vec<u8>,
+}
 
-    pub(crate) fn with_subscriptions_max(client: &Client, subscriptions_max: usize) -> Self {
+impl Session {
+    pub(crate) fn new(client: &Client, subscriptions_max: usize) -> Self {
         let listening = Listening::new(client.clone(), subscriptions_max, error_reply);
-        Self { listening, protocol: Protocol::Resp2, unread: Vec::new() }
+        Self { listening, unread: Vec::new() }
     }
 
     pub(crate) fn say(&mut self, words: &[&str]) {
         let command = CommandBuf::new(words).unwrap();
-        let command = command.as_command();
-        if let Some(verb) = SubscribeVerb::of(&command) {
-            return self.listening.request(verb, &command);
-        }
-        let table = CommandTable::builtin();
-        let spec = table.lookup(&command).unwrap();
-        let subscribed = self.listening.is_subscribed();
-        let refused = refused_to_subscriber(spec, self.protocol).filter(|_| subscribed);
-        self.unread.extend(refused.unwrap_or_else(|| subscriber_pong(command.arg(1))));
+        let verb = SubscribeVerb::of(&command.as_command()).unwrap();
+        self.listening.request(verb, &command.as_command());
     }
 
     /// What the session has to do next.
     pub(crate) async fn listened(&mut self) -> Listened {
-        let Self { listening, protocol, unread } = self;
+        let Self { listening, unread } = self;
         let out_max = unread.len() + 4096;
-        let listened = poll_fn(|cx| listening.poll_output(cx, *protocol, unread, out_max));
+        let listened = poll_fn(|cx| listening.poll_output(cx, Protocol::Resp2, unread, out_max));
         let listened = timeout(PATIENCE, listened).await;
         listened.unwrap_or_else(|_| panic!("no more than {:?}", text(unread)))
     }
 
-    /// The next frames, so many.
+    /// The next frames, so many, when all that was asked for is answered.
     pub(crate) async fn hear(&mut self, frames: usize) -> String {
         loop {
             if !self.listening.is_busy()
@@ -108,13 +85,6 @@ impl Session {
             let listened = self.listened().await;
             assert!(matches!(listened, Listened::Output), "{listened:?}");
         }
-    }
-}
-
-impl Session {
-    /// The next frame, if there is one before so much time has passed.
-    pub(crate) async fn hears_already(&mut self, patience: Duration) -> Option<String> {
-        timeout(patience, self.hear(1)).await.ok()
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use slotway::{Client, Config};
 use slotway_cluster::{Spec, TestCluster, TestServer};
+use slotway_tests::proxy::Proxy;
 
 /// Longer than anything takes, on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,7 +39,9 @@ on_every_server! {
     trouble::a_thousand_sessions_share_few_connections,
     trouble::a_failover_is_not_heard,
     trouble::a_slot_that_moves_is_not_heard,
-    trouble::one_that_reads_too_slowly_is_told_to_close,
+    trouble::one_that_reads_too_slowly_is_closed,
+    trouble::one_that_does_not_read_is_told_to_close,
+    trouble::what_is_subscribed_and_published_in_one_breath_is_heard,
     trouble::a_channel_that_is_not_permitted_is_refused_with_all_of_its_request,
     trouble::what_nobody_confirms_is_an_error_in_its_place,
     trouble::more_subscriptions_than_allowed_are_refused,
@@ -53,9 +56,9 @@ async fn client(cluster: &TestCluster, change: impl FnOnce(&mut Config)) -> Clie
     Client::connect(config).await.unwrap()
 }
 
-async fn start(server: TestServer) -> (TestCluster, Client) {
+async fn start(server: TestServer) -> (TestCluster, Proxy) {
     let spec = Spec::on(server).config("notify-keyspace-events", "KEA");
     let cluster = TestCluster::start(spec).await.unwrap();
-    let client = client(&cluster, |_| ()).await;
-    (cluster, client)
+    let proxy = Proxy::start(cluster.node(0).addr()).await;
+    (cluster, proxy)
 }

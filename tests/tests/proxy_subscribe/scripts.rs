@@ -3,10 +3,7 @@
 use slotway::{Client, Config, Protocol};
 use slotway_cluster::{Standalone, TestServer};
 
-use crate::{
-    ears::{Plain, Session},
-    start,
-};
+use crate::{ears::Ears, start};
 
 /// One step, and how many frames the client hears then.
 enum Step {
@@ -127,22 +124,23 @@ pub(crate) async fn frames_are_those_of_one_server(server: TestServer) {
     let config = [("notify-keyspace-events", "KEA")];
     let alone = Standalone::start(server.binary(), &config).await.unwrap();
     let beside = Client::connect(Config::new([alone.addr().clone()])).await.unwrap();
-    let (_cluster, client) = start(server).await;
-    let mut witness = Session::new(&client, Protocol::Resp2);
-    witness.say(&["PSUBSCRIBE", "**"]);
+    let (_cluster, proxy) = start(server).await;
+    let client = Client::connect(Config::new([proxy.addr().clone()])).await.unwrap();
+    let mut witness = Ears::connect(proxy.addr(), Protocol::Resp2).await;
+    witness.say(&["PSUBSCRIBE", "**"]).await;
     witness.hear(1).await;
     let both = [Protocol::Resp2, Protocol::Resp3].into_iter();
     let scripts = both.flat_map(|protocol| SCRIPTS.iter().map(move |script| (protocol, script)));
     let scripts = scripts.chain(SUBSCRIBERS.iter().map(|script| (Protocol::Resp2, script)));
     for (protocol, script) in scripts {
-        let mut plain = Plain::connect(alone.addr(), protocol).await;
-        let mut session = Session::new(&client, protocol);
+        let mut plain = Ears::connect(alone.addr(), protocol).await;
+        let mut session = Ears::connect(proxy.addr(), protocol).await;
         // What comes last shows that nothing came before it that should not have.
         for step in script.iter().chain([&Say(&["SUBSCRIBE", "the end"], 1)]) {
             let frames = match *step {
                 Say(words, frames) => {
                     plain.say(words).await;
-                    session.say(words);
+                    session.say(words).await;
                     frames
                 }
                 Publish(..) | Spublish(..) | Set(..) => {

@@ -1,59 +1,74 @@
-//! What a session does while things go wrong.
+//! What a client hears, and what becomes of it, while things go wrong.
 
 use std::time::Duration;
 
-use slotway::{Client, Protocol, Slot};
+use slotway::{Client, Config, Protocol, Slot};
 use slotway_cluster::{Spec, TestCluster, TestServer};
-use slotway_proxy::subscribe::{Listened, SubscriptionCounts};
+use slotway_proxy::subscribe::Listened;
+use slotway_tests::proxy::Proxy;
 
-use crate::{client, ears::Session, start};
+use crate::{
+    client,
+    ears::{Ears, Session},
+    start,
+};
 
 const CONFIRMED: &str = "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n";
 
+/// As many as no test here has.
+const SUBSCRIPTIONS_MAX: usize = 1_000;
+
+/// A moment in which a message comes, if it comes at once.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// More than all that lies between a proxy and a client holds.
+const MEBIBYTES: usize = 48;
+
 pub(crate) async fn a_thousand_sessions_share_few_connections(server: TestServer) {
-    let (cluster, client) = start(server).await;
-    let mut sessions: Vec<Session> =
-        (0..1_000).map(|_| Session::new(&client, Protocol::Resp2)).collect();
-    for session in &mut sessions {
-        session.say(&["SUBSCRIBE", "a"]);
+    let (cluster, _) = start(server).await;
+    let proxy = Proxy::start_with(cluster.node(0).addr(), &["--workers", "2"]).await;
+    let client = beside(&proxy).await;
+    let mut all = Vec::new();
+    for _ in 0..1_000 {
+        let mut ears = Ears::connect(proxy.addr(), Protocol::Resp2).await;
+        ears.say(&["SUBSCRIBE", "a"]).await;
+        all.push(ears);
     }
-    for session in &mut sessions {
-        assert_eq!(session.hear(1).await, CONFIRMED);
+    for ears in &mut all {
+        assert_eq!(ears.hear(1).await, CONFIRMED);
     }
-    assert_eq!(connections(&cluster).await, 1);
+    // One for each worker.
+    assert_eq!(connections(&cluster).await, 2);
     client.publish("a", "hello").await.unwrap();
-    for session in &mut sessions {
-        assert_eq!(session.hear(1).await, "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n");
+    for ears in &mut all {
+        assert_eq!(ears.hear(1).await, "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n");
     }
-    for session in sessions.iter_mut().skip(1) {
-        session.say(&["UNSUBSCRIBE"]);
-        session.hear(1).await;
-        assert!(!session.listening.is_subscribed());
+    for ears in all.iter_mut().skip(1) {
+        ears.say(&["UNSUBSCRIBE"]).await;
+        assert!(ears.hear(1).await.ends_with(":0\r\n"));
     }
     client.publish("a", "again").await.unwrap();
-    assert!(sessions[0].hear(1).await.contains("again"));
+    assert!(all[0].hear(1).await.contains("again"));
 }
 
 pub(crate) async fn a_failover_is_not_heard(server: TestServer) {
-    let (cluster, client) = start(server).await;
-    let mut session = Session::new(&client, Protocol::Resp3);
+    let (cluster, proxy) = start(server).await;
+    let client = beside(&proxy).await;
+    let mut ears = Ears::connect(proxy.addr(), Protocol::Resp3).await;
     for words in [["SUBSCRIBE", "plain"], ["PSUBSCRIBE", "pattern.*"], ["SSUBSCRIBE", "sharded"]] {
-        session.say(&words);
+        ears.say(&words).await;
     }
-    session.say(&["SUBSCRIBE", "__keyevent@0__:set"]);
-    session.hear(4).await;
-    let counts = SubscriptionCounts { channels: 2, patterns: 1, sharded: 1 };
+    ears.say(&["SUBSCRIBE", "__keyevent@0__:set"]).await;
+    ears.hear(4).await;
     let owner = cluster.owner(Slot::of(b"sharded")).await.unwrap();
     cluster.failover(owner + 3).await.unwrap();
-    hears_all(&client, &mut session).await;
+    hears_all(&client, &mut ears).await;
     cluster.kill(owner + 3);
-    hears_all(&client, &mut session).await;
-    assert!(session.listening.interruptions() > 0);
-    assert_eq!(session.listening.counts(), counts);
+    hears_all(&client, &mut ears).await;
 }
 
 /// Does everything that is listened to until all of it is heard, and nothing else.
-async fn hears_all(client: &Client, session: &mut Session) {
+async fn hears_all(client: &Client, ears: &mut Ears) {
     let mut expected: Vec<String> = vec![
         push(&["message", "plain", "x"]),
         push(&["pmessage", "pattern.*", "pattern.1", "x"]),
@@ -67,7 +82,7 @@ async fn hears_all(client: &Client, session: &mut Session) {
         let _ = client.publish("pattern.1", "x").await;
         let _ = client.spublish("sharded", "x").await;
         let _ = client.set("sharded", "x").await;
-        while let Some(heard) = session.hears_already(Duration::from_millis(100)).await {
+        while let Some(heard) = ears.hears_already(MOMENT).await {
             assert!(all.contains(&heard), "{heard:?}");
             expected.retain(|expected| *expected != heard);
         }
@@ -75,37 +90,69 @@ async fn hears_all(client: &Client, session: &mut Session) {
 }
 
 fn push(words: &[&str]) -> String {
-    let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    format!(">{}\r\n{words}", words.matches('$').count())
+    let bulks: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    format!(">{}\r\n{bulks}", words.len())
 }
 
 pub(crate) async fn a_slot_that_moves_is_not_heard(server: TestServer) {
-    let (cluster, client) = start(server).await;
-    let mut session = Session::new(&client, Protocol::Resp2);
-    session.say(&["SSUBSCRIBE", "sharded", "other"]);
-    session.hear(2).await;
+    let (cluster, proxy) = start(server).await;
+    let client = beside(&proxy).await;
+    let mut ears = Ears::connect(proxy.addr(), Protocol::Resp2).await;
+    ears.say(&["SSUBSCRIBE", "sharded", "other"]).await;
+    ears.hear(2).await;
     let home = cluster.owner(Slot::of(b"sharded")).await.unwrap();
     for to in [(home + 1) % 3, home] {
         let moving = cluster.open_move(Slot::of(b"sharded"), to).await.unwrap();
         cluster.finish_move(moving).await.unwrap();
-        loop {
+        let message = "*3\r\n$8\r\nsmessage\r\n$7\r\nsharded\r\n$1\r\nx\r\n";
+        // Only one that is subscribed at the new owner hears several in a row.
+        let mut in_a_row = 0;
+        while in_a_row < 10 {
             client.spublish("sharded", "x").await.unwrap();
-            if let Some(heard) = session.hears_already(Duration::from_millis(100)).await {
-                let message = "*3\r\n$8\r\nsmessage\r\n$7\r\nsharded\r\n$1\r\nx\r\n";
-                assert_eq!(heard, message);
-                if session.listening.interruptions() > 0 {
-                    break;
-                }
-            }
+            let heard = ears.hears_already(MOMENT).await;
+            in_a_row = heard.as_ref().map_or(0, |_| in_a_row + 1);
+            assert!(heard.is_none_or(|heard| heard == message));
         }
     }
 }
 
-pub(crate) async fn one_that_reads_too_slowly_is_told_to_close(server: TestServer) {
+pub(crate) async fn what_is_subscribed_and_published_in_one_breath_is_heard(server: TestServer) {
+    let (_cluster, proxy) = start(server).await;
+    let mut ears = Ears::connect(proxy.addr(), Protocol::Resp3).await;
+    for n in 0..100 {
+        let channel = format!("channel:{n}");
+        ears.say(&["SET", &channel, "x"]).await;
+        ears.say(&["SUBSCRIBE", &channel]).await;
+        ears.say(&["PUBLISH", &channel, "x"]).await;
+        ears.say(&["UNSUBSCRIBE", "never"]).await;
+    }
+    let mut heard = Vec::new();
+    for _ in 0..500 {
+        heard.push(ears.hear(1).await);
+    }
+    for n in 0..100 {
+        let channel = format!("channel:{n}");
+        let at = |frame: &str| heard.iter().position(|heard| heard.starts_with(frame));
+        let confirmed = push(&["subscribe", &channel]).replacen(">2", ">3", 1);
+        let message = push(&["message", &channel, "x"]);
+        assert!(at(&confirmed).unwrap() < at(&message).unwrap());
+    }
+    // Each request has its answer in its place.
+    let answers: Vec<&String> =
+        heard.iter().filter(|heard| !heard.contains("$7\r\nmessage")).collect();
+    for (n, four) in answers.chunks(4).enumerate() {
+        assert_eq!(four[0], "+OK\r\n");
+        assert!(four[1].ends_with(&format!("channel:{n}\r\n:{}\r\n", n + 1)), "{four:?}");
+        assert!(four[2].starts_with(':'), "{four:?}");
+        assert!(four[3].ends_with(&format!("$5\r\nnever\r\n:{}\r\n", n + 1)), "{four:?}");
+    }
+}
+
+/// A server closes such a client as well: it could not know what it missed.
+pub(crate) async fn one_that_does_not_read_is_told_to_close(server: TestServer) {
     let cluster = TestCluster::start(Spec::on(server)).await.unwrap();
     let client = client(&cluster, |config| config.limits.messages_max = 100).await;
-    let mut slow = Session::new(&client, Protocol::Resp2);
-    let mut quick = Session::new(&client, Protocol::Resp2);
+    let [mut slow, mut quick] = [0, 1].map(|_| Session::new(&client, SUBSCRIPTIONS_MAX));
     for session in [&mut slow, &mut quick] {
         session.say(&["SUBSCRIBE", "a"]);
         assert_eq!(session.hear(1).await, CONFIRMED);
@@ -116,6 +163,32 @@ pub(crate) async fn one_that_reads_too_slowly_is_told_to_close(server: TestServe
     }
     let listened = slow.listened().await;
     assert!(matches!(listened, Listened::Overrun { missed: 50 }), "{listened:?}");
+}
+
+pub(crate) async fn one_that_reads_too_slowly_is_closed(server: TestServer) {
+    let (cluster, _) = start(server).await;
+    let bound = ["--subscriber-output-max", "1MiB"];
+    let proxy = Proxy::start_with(cluster.node(0).addr(), &bound).await;
+    let client = beside(&proxy).await;
+    let mut slow = Ears::connect(proxy.addr(), Protocol::Resp2).await;
+    let mut quick = Ears::connect(proxy.addr(), Protocol::Resp2).await;
+    for ears in [&mut slow, &mut quick] {
+        ears.say(&["SUBSCRIBE", "a"]).await;
+        assert_eq!(ears.hear(1).await, CONFIRMED);
+    }
+
+    let payload = "x".repeat(1 << 20);
+    for _ in 0..MEBIBYTES {
+        client.publish("a", &payload).await.unwrap();
+        quick.hear(1).await;
+    }
+    let rest = slow.rest().await;
+    assert!(rest.len() < payload.len() * MEBIBYTES, "{}", rest.len());
+}
+
+/// One who does things at the proxy meanwhile.
+async fn beside(proxy: &Proxy) -> Client {
+    Client::connect(Config::new([proxy.addr().clone()])).await.unwrap()
 }
 
 pub(crate) async fn a_channel_that_is_not_permitted_is_refused_with_all_of_its_request(
@@ -130,7 +203,7 @@ pub(crate) async fn a_channel_that_is_not_permitted_is_refused_with_all_of_its_r
         *config = config.clone().with_user("app").with_password("secret");
     });
     let client = client.await;
-    let mut session = Session::new(&client, Protocol::Resp2);
+    let mut session = Session::new(&client, SUBSCRIPTIONS_MAX);
     session.say(&["SUBSCRIBE", "allowed.1"]);
     session.say(&["SUBSCRIBE", "allowed.2", "forbidden"]);
     session.say(&["SUBSCRIBE", "allowed.2"]);
@@ -146,7 +219,7 @@ pub(crate) async fn what_nobody_confirms_is_an_error_in_its_place(server: TestSe
     let cluster = TestCluster::start(spec).await.unwrap();
     let client =
         client(&cluster, |config| config.limits.deadline = Duration::from_millis(500)).await;
-    let mut session = Session::new(&client, Protocol::Resp2);
+    let mut session = Session::new(&client, SUBSCRIPTIONS_MAX);
     (0..cluster.nodes().len()).for_each(|node| cluster.pause(node));
     session.say(&["SUBSCRIBE", "a", "b"]);
     session.say(&["UNSUBSCRIBE"]);
@@ -158,8 +231,9 @@ pub(crate) async fn what_nobody_confirms_is_an_error_in_its_place(server: TestSe
 }
 
 pub(crate) async fn more_subscriptions_than_allowed_are_refused(server: TestServer) {
-    let (_cluster, client) = start(server).await;
-    let mut session = Session::with_subscriptions_max(&client, 2);
+    let cluster = TestCluster::start(Spec::on(server)).await.unwrap();
+    let client = client(&cluster, |_| ()).await;
+    let mut session = Session::new(&client, 2);
     session.say(&["SUBSCRIBE", "a"]);
     session.say(&["SUBSCRIBE", "b", "c"]);
     let heard = session.hear(2).await;

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     endpoint::Endpoint,
-    fred, redis_rs,
+    fred, redis_benchmark, redis_cli, redis_rs,
     transcript::{FAILED, Transcript},
 };
 
@@ -60,6 +60,7 @@ pub(crate) struct Stage {
     pub(crate) transcript: Transcript,
 }
 
+const RESP2: &[Protocol] = &[Protocol::Resp2];
 const BOTH: &[Protocol] = &[Protocol::Resp2, Protocol::Resp3];
 
 pub(crate) const REDIS_PY: Client = script("redis-py", BOTH, "python", "python/redis_py.py");
@@ -69,8 +70,14 @@ pub(crate) const IOREDIS: Client = script("ioredis", BOTH, "node", "node/ioredis
 pub(crate) const NODE_REDIS: Client = script("node-redis", BOTH, "node", "node/node_redis.js");
 pub(crate) const VALKEY_GLIDE: Client =
     script("valkey-glide", BOTH, "python", "python/valkey_glide.py");
-pub(crate) const REDIS_RS: Client =
-    Client { name: "redis-rs", protocols: BOTH, session: Session::Here(redis_rs::session) };
+pub(crate) const HIREDIS: Client = script("hiredis", RESP2, "c", "c/hiredis.c");
+pub(crate) const PHPREDIS: Client = script("phpredis", RESP2, "php", "php/phpredis.php");
+pub(crate) const PREDIS: Client = script("Predis", RESP2, "php", "php/predis.php");
+pub(crate) const REDIS_RB: Client = script("redis-rb", RESP2, "ruby", "ruby/redis_rb.rb");
+pub(crate) const REDIS_BENCHMARK: Client = here("redis-benchmark", redis_benchmark::session);
+pub(crate) const REDIS_CLI: Client = here("redis-cli", redis_cli::redis);
+pub(crate) const VALKEY_CLI: Client = here("valkey-cli", redis_cli::valkey);
+pub(crate) const REDIS_RS: Client = here("redis-rs", redis_rs::session);
 
 const fn script(
     name: &'static str,
@@ -79,6 +86,10 @@ const fn script(
     file: &'static str,
 ) -> Client {
     Client { name, protocols, session: Session::Script { runner, file } }
+}
+
+const fn here(name: &'static str, steps: fn(Stage) -> Steps) -> Client {
+    Client { name, protocols: BOTH, session: Session::Here(steps) }
 }
 
 impl Client {
@@ -177,11 +188,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// A program that `scripts/clients.py` has prepared.
+#[track_caller]
+pub(crate) fn program(name: &str) -> PathBuf {
+    let program = root().join("target/clients/bin").join(name);
+    assert!(program.is_file(), "no clients at {}: run `make clients`", program.display());
+    program
+}
+
 #[track_caller]
 fn start(runner: &str, file: &str, stage: &Stage) -> Child {
-    let program = root().join("target/clients/bin").join(runner);
-    assert!(program.is_file(), "no clients at {}: run `make clients`", program.display());
-    let mut command = Command::new(program);
+    let mut command = Command::new(program(runner));
     command.arg(root().join("tests/clients").join(file)).arg(&stage.url);
     command.arg(match stage.protocol {
         Protocol::Resp2 => "2",

@@ -16,7 +16,7 @@ pub(crate) struct Difference {
     pub(crate) name: String,
     protocol: Protocol,
     plain: Option<String>,
-    slotway: Option<String>,
+    pub(crate) slotway: Option<String>,
 }
 
 /// All lines that are not the same, in the order of the plain session; those that only the other

@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("slotway-protocol", &[]),
     ("slotway", &["slotway-protocol"]),
     ("slotway-cluster", &["slotway", "slotway-protocol"]),
-    // The cluster's verbs are in the same binary: see `the_main_alone_joins_proxy_and_cluster`.
+    // The cluster's verbs are in the same binary: see `the_binary_alone_joins_proxy_and_cluster`.
     ("slotway-proxy", &["slotway", "slotway-cluster", "slotway-protocol"]),
     ("slotway-redis", &["slotway", "slotway-protocol"]),
     (
@@ -26,8 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("slotway-protocol-fuzz", &["slotway-protocol"]),
 ];
 
-/// The one file of the proxy's crate that may name the cluster's.
-const MAIN: &str = "proxy/src/main.rs";
+/// The files of the proxy's crate that may name the cluster's: those of the binary.
+const BINARY: [&str; 2] = ["proxy/src/main.rs", "proxy/src/dev.rs"];
 
 /// A crate depends on no crate of ours that stands above it or beside it, not even in its tests.
 pub(crate) fn crates_point_one_way(tree: &Tree) -> Vec<Finding> {
@@ -35,10 +35,12 @@ pub(crate) fn crates_point_one_way(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The proxy and the cluster share a binary, and nothing else.
-pub(crate) fn the_main_alone_joins_proxy_and_cluster(tree: &Tree) -> Vec<Finding> {
-    let files = tree.rust().filter(|file| file.path.starts_with("proxy/src/") && file.path != MAIN);
-    let naming = files.filter(|file| names(&file.text, "slotway_cluster"));
-    naming.map(|file| file.finding(format!("names slotway_cluster: only {MAIN} may"))).collect()
+pub(crate) fn the_binary_alone_joins_proxy_and_cluster(tree: &Tree) -> Vec<Finding> {
+    let of_library =
+        |file: &&File| file.path.starts_with("proxy/src/") && !BINARY.contains(&file.path.as_str());
+    let naming = tree.rust().filter(of_library).filter(|file| names(&file.text, "slotway_cluster"));
+    let says = format!("names slotway_cluster: only {} may", BINARY.join(" and "));
+    naming.map(|file| file.finding(says.clone())).collect()
 }
 
 /// Every member takes the workspace's lints, so that a rule for one is a rule for all.
@@ -133,10 +135,12 @@ mod tests {
 
     #[test]
     fn a_proxy_that_knows_the_cluster_is_found() {
-        let rule = the_main_alone_joins_proxy_and_cluster;
+        let rule = the_binary_alone_joins_proxy_and_cluster;
         check(rule, "proxy/src/session.rs", "use slotway_cluster::Node;", Some("only"));
         check(rule, "proxy/src/metrics.rs", "\"slotway_cluster_up\" [] \"Whether it is.\"", None);
-        check(rule, MAIN, "use slotway_cluster::dev;", None);
+        check(rule, "proxy/src/main.rs", "use slotway_cluster::dev;", None);
+        check(rule, "proxy/src/dev.rs", "use slotway_cluster::Front;", None);
+        check(rule, "proxy/src/lib.rs", "use slotway_cluster::Front;", Some("only"));
         check(rule, "proxy/tests/dev.rs", "use slotway_cluster::TestServer;", None);
     }
 

@@ -19,7 +19,7 @@ const RULES: &[fn(&Tree) -> Vec<Finding>] = &[
     size::functions_are_short,
     size::tables_say_that_they_are_written_by_a_program,
     arrows::crates_point_one_way,
-    arrows::the_main_alone_joins_proxy_and_cluster,
+    arrows::the_binary_alone_joins_proxy_and_cluster,
     arrows::members_share_the_lints,
     code::protocol_touches_nothing,
     code::names_say_what_is_inside,

@@ -16,7 +16,7 @@ fn world() -> World {
         port: 6379,
         run_id: "f".repeat(40),
         tracking: TrackingSupport::Refused,
-        events_max: 10,
+        events: crate::log::EventRing::new(10),
     };
     World::new(settings, Backend::new("valkey", "9.1.2"))
 }

@@ -36,7 +36,7 @@ impl Desk {
             own::Outcome::Answered => self.say(said),
             own::Outcome::Farewell => {
                 self.say(said);
-                self.leave();
+                self.leave(Closed::Quit);
                 Taken::Yes
             }
             own::Outcome::Reset => {

@@ -1,6 +1,6 @@
 //! Commands that go to the owner of their slot: sent, sent again, and answered.
 
-use super::*;
+use super::{scripts::NOSCRIPT, *};
 
 impl Desk {
     /// Puts a command in line at the owner of its slot.
@@ -64,6 +64,9 @@ impl Desk {
     pub(crate) fn ended(&mut self, sequence: Sequence, outcome: Outcome<'_>, node: &NodeAddr) {
         let Some(Stage::Travelling(_)) = self.ring.stage(sequence) else { return };
         match (Setback::of(outcome, node), outcome) {
+            (None, Outcome::Reply(reply)) if reply.starts_with(NOSCRIPT) => {
+                self.unknown_script(sequence, reply);
+            }
             (None, Outcome::Reply(reply)) => self.finish(sequence, reply),
             (Some(setback), _) => {
                 self.ring.set(sequence, Stage::Back(setback));
@@ -87,6 +90,11 @@ impl Desk {
         {
             self.due.extend(self.order.answered(sent.slot, sequence));
         }
+        if !self.published.is_empty()
+            && let Some(counted) = self.counted(sequence, reply)
+        {
+            return self.ring.finish(sequence, &counted, &mut self.out);
+        }
         self.ring.finish(sequence, reply, &mut self.out);
     }
 
@@ -95,6 +103,10 @@ impl Desk {
         self.settle(around);
         while let Some(sequence) = self.due.pop() {
             let Some(sent) = self.ring.sent(sequence) else { continue };
+            if self.is_unknown_script(sequence) {
+                self.send_whole(sequence, &sent, around);
+                continue;
+            }
             if let Some(error) = self.overtaken(sequence, around.world) {
                 self.finish(sequence, &reply::of_error(&error));
                 continue;

@@ -46,6 +46,27 @@ impl Desk {
         self.take_other(command, plan, around)
     }
 
+    /// Keeps how many of the proxy's clients are told of the message that is sent next, if it is one.
+    pub(super) fn publish(&mut self, command: &Command<'_>, around: &Around<'_>) {
+        if !command.name().eq_ignore_ascii_case(b"PUBLISH") {
+            return;
+        }
+        let told = command.arg(1).map_or(0, |channel| around.world.audience.of(channel));
+        if told > 0 {
+            self.published.push_back((self.ring.next(), told));
+        }
+    }
+
+    /// What a node said of a message, with the clients that it knows nothing of.
+    pub(super) fn counted(&mut self, sequence: Sequence, reply: &[u8]) -> Option<Vec<u8>> {
+        let at = self.published.iter().position(|(published, _)| *published == sequence)?;
+        let (_, told) = self.published.remove(at)?;
+        let number = reply.strip_prefix(b":")?.strip_suffix(b"\r\n")?;
+        let number: usize = str::from_utf8(number).ok()?.parse().ok()?;
+        // The proxy's own connections are in its number too: what others there are it may not tell.
+        Some(format!(":{}\r\n", number.max(told)).into_bytes())
+    }
+
     pub(super) fn listen(&mut self, command: &Command<'_>, around: &Around<'_>) -> Taken {
         let Some(verb) = SubscribeVerb::of(command) else { return Taken::NotYet };
         if !self.ring.is_empty() {
@@ -54,7 +75,8 @@ impl Desk {
         let listening = self.listening.get_or_insert_with(|| {
             let client = around.engines.of(Protocol::Resp3).client().clone();
             let max = around.world.limits.subscriptions_max;
-            Box::new(Listening::new(client, max, reply::of_error))
+            let audience = around.world.audience.clone();
+            Box::new(Listening::new(client, max, reply::of_error).among(audience))
         });
         listening.request(verb, command);
         Taken::Yes

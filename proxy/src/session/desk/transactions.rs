@@ -1,6 +1,9 @@
 //! MULTI, EXEC and WATCH.
 
+use slotway_protocol::CommandFlags;
+
 use super::*;
+use crate::own::Wording;
 
 impl Desk {
     pub(super) fn take_in_transaction(
@@ -9,7 +12,14 @@ impl Desk {
         plan: &Plan,
         around: &mut Around<'_>,
     ) -> Taken {
+        if let Some(text) = forbidden(command, plan, around.world) {
+            if let Some(queue) = &mut self.transaction {
+                queue.spoil();
+            }
+            return self.say(&reply::of_bytes(&text));
+        }
         match plan {
+            // Servers that have no such rule leave the transaction as it is.
             Plan::Answer(SessionCommand::Multi) => {
                 self.say(b"-ERR MULTI calls can not be nested\r\n")
             }
@@ -117,4 +127,20 @@ impl Desk {
         ));
         Taken::Yes
     }
+}
+
+/// What a server says to a command that it lets into no transaction, and by which it spoils one.
+fn forbidden(command: &Command<'_>, plan: &Plan, world: &World) -> Option<Vec<u8>> {
+    let spec = world.table.lookup(command).ok()?;
+    if matches!(plan, Plan::Refused(_)) || !spec.flags().contains(CommandFlags::NO_MULTI) {
+        return None;
+    }
+    Some(match world.own.backend().wording() {
+        Wording::Redis70 | Wording::Redis72 | Wording::Valkey8 => {
+            b"ERR Command not allowed inside a transaction".to_vec()
+        }
+        Wording::Valkey9 => {
+            format!("ERR Command '{}' not allowed inside a transaction", spec.name()).into()
+        }
+    })
 }

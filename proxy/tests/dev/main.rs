@@ -1,6 +1,8 @@
 //! `slotway dev` as people use it: the real command, from its first line to its last process.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod front;
+
 use std::{
     fs,
     net::{TcpListener, TcpStream},
@@ -55,6 +57,10 @@ impl Dev {
         let binary = server.binary();
         let server = binary.path().to_str().unwrap();
         let mut command = slotway(folder, &["--server", server, "--output", "json"]);
+        if !args.iter().any(|arg| ["--no-proxy", "--proxy-port"].contains(arg)) {
+            // Where it is by default, people who use this machine are.
+            command.args(["--proxy-port", &base(), "--admin", &base()]);
+        }
         command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -90,12 +96,20 @@ impl Dev {
         timeout(DEADLINE, self.child.wait()).await.unwrap().unwrap().code()
     }
 
-    /// Waits until none of its servers is left.
+    /// Where the proxy and its admin port are.
+    fn front(&self) -> Vec<u16> {
+        let proxy = &self.ready["proxy"];
+        let admin = proxy["admin"].as_str().and_then(|url| url.rsplit_once(':')?.1.parse().ok());
+        let port = proxy["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        port.into_iter().chain(admin).collect()
+    }
+
+    /// Waits until nobody listens any more.
     async fn gone(&self) {
         let end = Instant::now() + DEADLINE;
-        for port in self.ports() {
-            while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                assert!(Instant::now() < end, "the server on {port} is still there");
+        for port in self.ports().into_iter().chain(self.front()) {
+            while TcpStream::connect(("localhost", port)).is_ok() {
+                assert!(Instant::now() < end, "{port} is still listened on");
                 sleep(Duration::from_millis(20)).await;
             }
         }
@@ -290,7 +304,7 @@ async fn a_taken_port_is_passed_over_and_named() {
         folder.path(),
         &["--server", binary.path().to_str().unwrap(), "--primaries", "1", "--replicas", "1"],
     );
-    command.args(["--port", &port.to_string()]).stdout(Stdio::piped());
+    command.args(["--port", &port.to_string(), "--no-proxy"]).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut seen = String::new();
@@ -319,7 +333,7 @@ async fn what_cannot_work_is_said_in_two_lines() {
     fs::write(&file, "").unwrap();
     let binary = TestServer::Redis70.binary();
     let server = binary.path().to_str().unwrap();
-    let cases: [(&[&str], i32, &str); 10] = [
+    let cases: [(&[&str], i32, &str); 12] = [
         (&["--server", "/nowhere"], 2, "error: /nowhere is not a server"),
         (&["--server", server, "--primaries", "0"], 2, "error: a cluster needs at least one"),
         (&["--server", server, "--hosts", "1"], 2, "error: with one host a replica"),
@@ -330,6 +344,8 @@ async fn what_cannot_work_is_said_in_two_lines() {
         (&["--server", server, "--password-file", "none"], 2, "error: cannot read none"),
         (&["--server", server, "--password", ""], 2, "error: the password is empty"),
         (&["--server", server, "--port", "65533"], 1, "ports from 65533 to 65535"),
+        (&["--server", server, "--no-proxy", "--admin", "off"], 2, "cannot be used with"),
+        (&["--server", server, "--admin", "on"], 2, "write a port from 1 to 65535, or off"),
     ];
     for (args, code, part) in cases {
         let output = finished(slotway(folder.path(), args)).await;
