@@ -121,15 +121,7 @@ impl Attendant {
         let silence = self.silence.as_mut();
         self.ended |=
             read(cx, (&mut self.ingress, self.ended, silence), (session, scratch), &mut around)?;
-        session.send_due(&mut around);
-        loop {
-            // Whether there is room for what is heard is only known then.
-            session.poll_flush(cx)?;
-            if !session.poll_listening(cx, &mut around)? {
-                break;
-            }
-        }
-        session.poll_flush(cx)?;
+        say_all(session, cx, &mut around)?;
         if let Some(silence) = &mut self.silence {
             silence.poll(cx, now, session.desk.may_be_silent())?;
         }
@@ -165,6 +157,22 @@ fn read(
         }
     }
     Ok(false)
+}
+
+/// Sends again what is due, and writes what there is to say.
+fn say_all(
+    session: &mut Session,
+    cx: &mut Context<'_>,
+    around: &mut Around<'_>,
+) -> Result<(), Gone> {
+    session.send_due(around);
+    loop {
+        // Whether there is room for what is heard is only known then.
+        session.poll_flush(cx)?;
+        if !session.poll_listening(cx, around)? {
+            return session.poll_flush(cx);
+        }
+    }
 }
 
 impl Silence {

@@ -29,6 +29,7 @@ use crate::{
     metrics::{Closed, WorkerMetrics},
     own::Identity,
     session::{Counts, Gone},
+    stream::Egress,
     world::World,
 };
 
@@ -250,7 +251,7 @@ async fn attend(
     let card = me.card().clone();
     let counts = Counts::new(board.metrics().clone(), listener);
     let egress = Arc::new(arrived.egress);
-    let line: Weak<crate::stream::Egress> = Arc::downgrade(&egress);
+    let line: Weak<Egress> = Arc::downgrade(&egress);
     card.on_line(line);
     let key = board.floor().seat(egress, world.limits, (me, counts));
     Ok(Attendant::new(key, board.clone(), world, engines, arrived.ingress, card))

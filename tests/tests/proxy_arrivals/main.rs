@@ -1,7 +1,5 @@
 //! How clients come in: what a balancer says of them, and how long they may be silent.
 
-#![expect(clippy::unwrap_used, reason = "all of it is a test")]
-
 use std::time::Duration;
 
 use slotway_cluster::{Spec, TestCluster, TestServer};
