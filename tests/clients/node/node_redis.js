@@ -298,18 +298,6 @@ async function scans() {
   await say('a bad cursor', error(redis.scan('x')));
 }
 
-async function cached() {
-  if (protocol !== 3) return;
-  const client = await connect({ clientSideCache: { ttl: 0, maxEntries: 100 } });
-  for (const key of ['cached:1', 'cached:2', 'cached:3']) {
-    await redis.set(key, 'old');
-    await say(`${key}, twice`, Promise.all([client.get(key), client.get(key)]));
-    await redis.set(key, 'new');
-    await say(`${key}, changed`, until(async () => (await client.get(key)) === 'new', 'it is not invalidated'));
-  }
-  client.destroy();
-}
-
 async function theConnection() {
   const named = await connect({ name: 'session', database: 0 });
   await say('name', named.clientGetName());
@@ -363,7 +351,7 @@ async function main() {
   await redis.scriptFlush();
   await run([
     strings, manyKeys, expiry, hashes, lists, sets, sortedSets, otherTypes, streams, pipelines, transactions, pubSub,
-    scripts, blocking, scans, cached, theConnection, errors, bytesOfAllKinds, severalSlots,
+    scripts, blocking, scans, theConnection, errors, bytesOfAllKinds, severalSlots,
   ]);
   line('end', 'yes');
   // What a failed step has left connected does not keep the session alive.

@@ -66,7 +66,6 @@ async fn steps(stage: &Stage) -> Outcome<()> {
     stage.step("blpop woken", blocked(&client, &other)).await;
     stage.step("pub/sub", pub_sub(&builder.build_subscriber_client()?, &other)).await;
     if stage.protocol == Protocol::Resp3 {
-        stage.step("tracked", tracked(&client, &other)).await;
     }
     stage.step("pool", pool(&builder)).await;
     stage.step("1 MB", big(&client)).await;
@@ -264,21 +263,6 @@ async fn next(messages: &mut broadcast::Receiver<Message>) -> Outcome<String> {
         |error: broadcast::error::RecvError| Error::new(ErrorKind::Unknown, error.to_string());
     let message = messages.recv().await.map_err(lost)?;
     Ok(format!("{:?} {} {:?}", message.kind, message.channel, message.value))
-}
-
-async fn tracked(client: &Client, other: &Client) -> Outcome<Vec<String>> {
-    let mut invalidations = client.invalidation_rx();
-    client.start_tracking(None, false, false, false, false).await?;
-    let mut found = Vec::new();
-    for key in ["tracked:1", "tracked:2", "tracked:3"] {
-        other.set::<(), _, _>(key, 1, None, None, false).await?;
-        client.get::<(), _>(key).await?;
-        other.set::<(), _, _>(key, 2, None, None, false).await?;
-        let invalid = invalidations.recv().await;
-        found.push(format!("{:?}", invalid.map(|invalid| invalid.keys)));
-    }
-    client.stop_tracking().await?;
-    Ok(found)
 }
 
 async fn pool(builder: &Builder) -> Outcome<Vec<i64>> {

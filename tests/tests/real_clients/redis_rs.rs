@@ -7,7 +7,6 @@ use redis::{
     AsyncCommands, AsyncConnectionConfig, AsyncIter, Client, Commands, Pipeline, RedisError,
     RedisResult, Script, Value,
     aio::{MultiplexedConnection, transaction_async},
-    caching::CacheConfig,
     cmd, pipe,
 };
 use slotway::Protocol;
@@ -56,7 +55,6 @@ async fn steps(stage: &Stage) -> RedisResult<()> {
     stage.step("pub/sub", pub_sub(&client, other.clone())).await;
     if stage.protocol == Protocol::Resp3 {
         stage.step("pub/sub by push", pushes(&client, other.clone())).await;
-        stage.step("cached", cached(&client, other)).await;
     }
     stage.step("managed", managed(&client)).await;
     stage.step("of another thread", blocking(client)).await;
@@ -219,24 +217,6 @@ async fn pushes(client: &Client, mut other: MultiplexedConnection) -> RedisResul
     con.unsubscribe("c:1").await?;
     found.push(format!("{:?}", pushes.recv().await));
     found[1..5].sort();
-    Ok(found)
-}
-
-async fn cached(client: &Client, mut other: MultiplexedConnection) -> RedisResult<Vec<String>> {
-    let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::default());
-    let mut con = client.get_multiplexed_async_connection_with_config(&config).await?;
-    let mut found = Vec::new();
-    for key in ["cached:1", "cached:2", "cached:3"] {
-        other.set::<_, _, ()>(key, "old").await?;
-        let old: [String; 2] = [con.get(key).await?, con.get(key).await?];
-        other.set::<_, _, ()>(key, "new").await?;
-        while con.get::<_, String>(key).await? != "new" {
-            tokio::task::yield_now().await;
-        }
-        found.push(format!("{old:?}, then new"));
-    }
-    let hits = con.get_cache_statistics().map(|cache| cache.hit > 2);
-    found.push(format!("from the cache: {hits:?}"));
     Ok(found)
 }
 
