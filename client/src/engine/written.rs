@@ -2,8 +2,10 @@
 
 use slotway_protocol::Slot;
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use super::{Engine, Line, Way};
+use crate::connection::Manner;
 
 /// So many slots are kept apart: with more, all primaries are meant.
 const SLOTS_MAX: usize = 8;
@@ -116,6 +118,17 @@ impl Engine {
     /// The connection to the owner of a slot, if it is open.
     pub fn open_line(&self, way: &Way, slot: Slot) -> Option<Line> {
         way.routes.owner(slot)?.open_line().map(Line)
+    }
+
+    /// Connects to the owner of a slot, if it can be reached and there is no connection: so that there
+    /// is one to note for what goes there on another, and its loss is a sign.
+    pub async fn reach(&self, slot: Slot) {
+        let node = self.client.cluster.routes().owner(slot).cloned();
+        if let Some(node) = node {
+            let deadline = Instant::now() + self.client.terms.deadline;
+            // Whoever needs it learns why there is none.
+            let _ = node.connection(Manner::Plain, deadline).await;
+        }
     }
 
     /// Notes the connections that there are now to where writes went.

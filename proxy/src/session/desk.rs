@@ -308,9 +308,9 @@ impl Desk {
             Plan::Pinned { why: Pin::Watch, slot } => self.watch(command, slot, around),
             Plan::Pinned { why: Pin::Subscribe, .. } => self.listen(command, around),
             Plan::Pinned { why: Pin::Wait, .. } => self.wait_for_replicas(command, around),
-            Plan::Pinned { .. } => {
+            Plan::Pinned { slot, .. } => {
                 self.note_plan(&plan, around);
-                self.wait(command, around)
+                self.wait(command, slot, around)
             }
             Plan::AnyNode { .. } | Plan::Split(_) | Plan::Broadcast { .. } | Plan::Scan(_) => {
                 if let Plan::Split(split) = &plan {
@@ -327,11 +327,20 @@ impl Desk {
     }
 
     /// Has a command run that may wait for what others do.
-    fn wait(&mut self, command: &Command<'_>, around: &mut Around<'_>) -> Taken {
+    fn wait(
+        &mut self,
+        command: &Command<'_>,
+        slot: Option<Slot>,
+        around: &mut Around<'_>,
+    ) -> Taken {
         let sequence = self.hold_up();
         let stop = self.may_be_unblocked(sequence);
         let engine = around.engines.of(self.me.protocol());
-        around.errands.push(Errand::wait(sequence, engine, command, (self.me.protocol(), stop)));
+        let errand = Errand::wait(sequence, engine, command, (self.me.protocol(), stop));
+        around.errands.push(match slot {
+            Some(slot) => errand.once_reached(engine, slot),
+            None => errand,
+        });
         Taken::Yes
     }
 

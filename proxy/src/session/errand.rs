@@ -89,6 +89,17 @@ impl Errand {
         self.future
     }
 
+    /// The same, once there is a shared connection to the owner of a slot, if there can be one: by
+    /// its loss it is known what became of what is written on others.
+    pub(crate) fn once_reached(self, engine: &Engine, slot: Slot) -> Self {
+        let engine = engine.clone();
+        let future = async move {
+            engine.reach(slot).await;
+            self.future.await
+        };
+        Self { future: Box::pin(future) }
+    }
+
     /// A command that goes wherever its plan says.
     pub(crate) fn call(sequence: Sequence, engine: &Engine, command: &Command<'_>) -> Self {
         let (engine, command) = (engine.clone(), command.to_buf());

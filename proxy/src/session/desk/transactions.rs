@@ -75,7 +75,9 @@ impl Desk {
             Watch::On(own, slot) => {
                 self.note_written(slot, around);
                 let sequence = self.hold_up();
-                around.errands.push(Errand::exec_watched(sequence, own, queue));
+                let errand = Errand::exec_watched(sequence, own, queue);
+                let engine = around.engines.of(self.me.protocol());
+                around.errands.push(errand.once_reached(engine, slot));
                 Taken::Yes
             }
             Watch::Nothing if queue.len() == 0 => self.say(b"*0\r\n"),
