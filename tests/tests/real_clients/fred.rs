@@ -65,7 +65,6 @@ async fn steps(stage: &Stage) -> Outcome<()> {
     stage.step("scan", scan(&client)).await;
     stage.step("blpop woken", blocked(&client, &other)).await;
     stage.step("pub/sub", pub_sub(&builder.build_subscriber_client()?, &other)).await;
-    if stage.protocol == Protocol::Resp3 {}
     stage.step("pool", pool(&builder)).await;
     stage.step("1 MB", big(&client)).await;
     stage.step("quit", client.quit()).await;
