@@ -193,7 +193,8 @@ impl Desk {
 
     /// Whether a command waits for what others do.
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.hold, Hold::Waiting(_))
+        let waits = || self.unblock.as_ref().is_some_and(|unblock| !unblock.is_closed());
+        matches!(self.hold, Hold::Waiting(_)) || (self.hold == Hold::Leaving && waits())
     }
 
     /// Whether a client may be silent: it is owed something, or listens.
