@@ -171,7 +171,8 @@ mod tests {
         check("redis://:hush@a:x", "the port of seed 1 in the URL is not a number from 1 to 65535");
         check(
             "http://hush@a",
-            "the URL's scheme is unknown: use redis:// or valkey://, or with TLS rediss://",
+            "the URL's scheme is unknown: use redis:// or valkey://, or with TLS rediss://, or \
+             unix:///path/of/a/socket",
         );
         check(
             "redis://:hush@a?timeout=99999h",
