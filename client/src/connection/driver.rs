@@ -223,6 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Gives the replies to those whose turn it is.
     fn deliver(&mut self) -> Result<(), End> {
+        if self.cuts.is_empty() {
+            return Ok(());
+        }
         let total = self.cuts_end();
         let mut state = self.shared.state.lock();
         // Tasks share the buffer among them; the sink looks at it where it is.
