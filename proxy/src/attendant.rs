@@ -126,6 +126,10 @@ impl Attendant {
             silence.poll(cx, now, session.desk.may_be_silent())?;
         }
         session.rest(cx);
+        if session.has_more() {
+            // What was written just now made room.
+            cx.waker().wake_by_ref();
+        }
         Ok(())
     }
 }

@@ -138,6 +138,8 @@ impl Session {
         self.send_due(around);
         if !self.unread.is_empty() && self.standing.stall != Stall::No {
             self.look_on(around);
+            // What could not be put in line just now is due too, and nobody else comes to see to it.
+            self.send_due(around);
         }
     }
 
@@ -308,14 +310,19 @@ impl Session {
 
     /// Whether the task has something to do that nothing else wakes it for.
     fn needs_task(&self) -> bool {
+        self.standing.blocked || self.has_more()
+    }
+
+    /// Whether the task could go on at once: what kept it from that is gone.
+    pub(crate) fn has_more(&self) -> bool {
         self.desk.has_due()
-            || self.standing.blocked
-            || (self.standing.paused && !self.is_full())
-            || match self.standing.stall {
-                Stall::No => false,
-                Stall::Drain => self.desk.is_open() && self.desk.owed() == 0,
-                Stall::Depth => self.desk.owed() <= self.limits.pipeline_max / 2,
-            }
+            || (self.standing.paused && !self.standing.ended && !self.is_full())
+            || self.desk.is_open()
+                && match self.standing.stall {
+                    Stall::No => false,
+                    Stall::Drain => self.desk.owed() == 0 && !self.desk.is_arranging(),
+                    Stall::Depth => self.desk.owed() <= self.limits.pipeline_max / 2,
+                }
     }
 
     /// Wakes the task if it has something to do.

@@ -19,6 +19,7 @@ async fn start(server: TestServer) -> (TestCluster, Proxy) {
 async fn all(server: TestServer) {
     let (cluster, proxy) = start(server).await;
     order::replies_come_in_order_whatever_the_slots(&proxy).await;
+    order::more_is_answered_at_once_than_may_wait(&proxy).await;
     order::what_goes_to_many_nodes_waits_for_what_was_sent_before(&proxy).await;
     order::what_waits_holds_up_nobody_else(&proxy).await;
     order::a_client_that_leaves_waits_for_nothing(&cluster, &proxy).await;

@@ -38,6 +38,20 @@ pub(crate) async fn replies_come_in_order_whatever_the_slots(proxy: &Proxy) {
     reader.await.unwrap();
 }
 
+/// What is answered without any node comes to an end too, however much it is.
+pub(crate) async fn more_is_answered_at_once_than_may_wait(proxy: &Proxy) {
+    let mut wire = proxy.wire().await;
+    let text = "x".repeat(30_000);
+    let mut commands = Vec::new();
+    (0..200).for_each(|_| commands.extend(bytes(&["ECHO", &text])));
+    for _ in 0..2 {
+        wire.send_bytes(&commands).await;
+        for _ in 0..200 {
+            assert_eq!(wire.reply().await.len(), text.len() + 10);
+        }
+    }
+}
+
 pub(crate) async fn what_goes_to_many_nodes_waits_for_what_was_sent_before(proxy: &Proxy) {
     let mut wire = proxy.wire().await;
     let mut commands = bytes(&["FLUSHALL"]);
