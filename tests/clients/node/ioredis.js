@@ -150,7 +150,7 @@ async function streams() {
   await say('xinfo groups', redis.xinfo('GROUPS', 'x'));
   await say('xread block timing out', redis.xread('BLOCK', 20, 'STREAMS', 'x', '$'));
   const woken = connect();
-  const read = woken.xread('BLOCK', 10000, 'STREAMS', 'x', '$');
+  const read = woken.xread('BLOCK', 10000, 'STREAMS', 'x', '2-0');
   await whenBlocked((other) => other.xadd('x', '2-1', 'late', 'yes'));
   await say('xread block woken', read);
   woken.disconnect();

@@ -252,7 +252,7 @@ def streams():
     yield "xgroup destroy", [r.xgroup_delconsumer("x", "g", "one"), r.xgroup_destroy("x", "g")]
     yield "xread block timing out", r.xread({"x": "$"}, block=20)
     thread = in_background(lambda other: other.xadd("x", {"late": "yes"}, id="2-1"))
-    yield "xread block woken", r.xread({"x": "$"}, block=PATIENCE * 1000)
+    yield "xread block woken", r.xread({"x": "2-0"}, block=PATIENCE * 1000)
     thread.join()
 
 

@@ -186,7 +186,7 @@ async def streams(r):
     yield "xinfo_groups", [pairs(group) for group in await r.xinfo_groups("x")]
     yield "xread that times out", await r.xread({"x": "$"}, glide.StreamReadOptions(block_ms=20))
     blocked = await connect()
-    read = asyncio.create_task(blocked.xread({"x": "$"}, glide.StreamReadOptions(block_ms=5000)))
+    read = asyncio.create_task(blocked.xread({"x": "2-0"}, glide.StreamReadOptions(block_ms=5000)))
     await when_blocked(lambda other: other.xadd("x", [("late", "yes")], glide.StreamAddOptions(id="2-1")))
     yield "xread woken", await read
     await blocked.close()
